@@ -1,1 +1,3 @@
-//! engine
+//! Engine of `Reset-AzApiManagementBackendConnection`.
+pub mod error;
+pub mod secret;
