@@ -1,0 +1,133 @@
+//! An access token, and the ready-made header that carries it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use reqwest::header::HeaderValue;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// A new token is asked for this long before the end of the old one, as the Azure SDKs do, or after half of its
+/// life where that is later (it lives less than ten minutes).
+const REFRESH_BEFORE_END: Duration = Duration::from_secs(5 * 60);
+/// A token is not given for its last moments, or its last tenth: it would expire on the way.
+const LAST_MOMENTS: Duration = Duration::from_secs(10);
+
+/// A token as a source of credentials gives it.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessToken {
+    /// The token itself.
+    pub secret: Secret,
+    /// When it ends, where that is known.
+    pub expires_on: Option<SystemTime>,
+}
+
+/// A token that is ready to be sent.
+pub(crate) struct Token {
+    authorization: HeaderValue,
+    lifetime: Option<Lifetime>,
+    principal: u64,
+}
+
+struct Lifetime {
+    due: SystemTime,
+    usable_until: SystemTime,
+}
+
+impl Token {
+    /// `None` when the text cannot be a bearer token.
+    pub fn new(token: AccessToken) -> Option<Self> {
+        let AccessToken { secret, expires_on } = token;
+        let text = secret.expose();
+        // RFC 6750, section 2.1: visible ASCII.
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + text.len()));
+        header.extend_from_slice(b"Bearer ");
+        header.extend_from_slice(text.as_bytes());
+        // Every clone of the header shares these bytes; they are wiped with the last one.
+        let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(header)).ok()?;
+        authorization.set_sensitive(true);
+        Some(Self {
+            authorization,
+            lifetime: expires_on.map(|end| Lifetime::new(SystemTime::now(), end)),
+            principal: principal_of(&secret),
+        })
+    }
+
+    /// The value of the Authorization header.
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// A fingerprint of whom the token was issued to: the same for every token of one principal in one tenant.
+    pub fn principal(&self) -> u64 {
+        self.principal
+    }
+
+    pub(super) fn is_usable(&self, now: SystemTime) -> bool {
+        self.lifetime
+            .as_ref()
+            .is_none_or(|lifetime| now < lifetime.usable_until)
+    }
+
+    /// Whether it is time to ask for the next one.
+    pub(super) fn is_due(&self, now: SystemTime) -> bool {
+        self.lifetime.as_ref().is_some_and(|lifetime| now >= lifetime.due)
+    }
+}
+
+impl Lifetime {
+    fn new(start: SystemTime, end: SystemTime) -> Self {
+        let length = end.duration_since(start).unwrap_or_default();
+        Self {
+            due: end - REFRESH_BEFORE_END.min(length / 2),
+            usable_until: end - LAST_MOMENTS.min(length / 10),
+        }
+    }
+}
+
+/// The claims of a Microsoft Entra token that are read here. They are not verified: that is the service's task.
+#[derive(Deserialize)]
+struct Claims {
+    #[serde(default)]
+    tid: Option<String>,
+    #[serde(default)]
+    oid: Option<String>,
+    #[serde(default)]
+    appid: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    exp: Option<u64>,
+}
+
+fn claims_of(token: &Secret) -> Option<Claims> {
+    let payload = token.expose().split('.').nth(1)?;
+    let payload = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
+    serde_json::from_slice(&payload).ok()
+}
+
+/// The end of the token by its own claim, where it is a JWT.
+pub(super) fn expiry_of(token: &Secret) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(claims_of(token)?.exp?))
+}
+
+fn principal_of(token: &Secret) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match claims_of(token) {
+        Some(Claims {
+            tid, oid, appid, sub, ..
+        }) if oid.is_some() || appid.is_some() || sub.is_some() => {
+            (tid, oid.or(appid).or(sub)).hash(&mut hasher);
+        }
+        _ => token.expose().hash(&mut hasher),
+    }
+    hasher.finish()
+}

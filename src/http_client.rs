@@ -1,0 +1,236 @@
+//! The one HTTP client of the process: connections to Azure Resource Manager and to token endpoints are pooled in it
+//! across sessions. It is made from the session's environment (proxy, trusted roots), never from the process's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use once_cell::sync::Lazy;
+use reqwest::{NoProxy, Proxy, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::Verifier;
+use url::Url;
+
+use crate::environment::Environment;
+use crate::error::{Category, Error, Result};
+use crate::secret::Secret;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// A dead HTTP/2 connection is noticed this long after its last sign of life, while requests are on it.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// At least the engine's window, so that over HTTP/1.1 no connection is thrown away between two requests.
+const IDLE_CONNECTIONS: usize = 128;
+
+const CERT_FILE: &str = "SSL_CERT_FILE";
+const CERT_DIR: &str = "SSL_CERT_DIR";
+
+/// What a client is made from. Equal settings share a client.
+#[derive(Debug, PartialEq)]
+struct Settings {
+    /// The variable that names the proxy, and the proxy's URL, which may hold a password.
+    proxy: Option<(&'static str, Secret)>,
+    no_proxy: Option<String>,
+    root_file: Option<Dated>,
+    root_folders: Vec<Dated>,
+}
+
+/// A file or folder as it was at a time, so that a replaced one is read anew.
+#[derive(Debug, PartialEq)]
+struct Dated {
+    path: PathBuf,
+    modified: Option<SystemTime>,
+}
+
+/// The latest client. Older ones live on in the sessions that use them.
+static LATEST: Lazy<Mutex<Option<(Settings, reqwest::Client)>>> = Lazy::new(Mutex::default);
+
+/// The client for this environment: the process's current one, unless proxy or trusted roots have changed.
+pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
+    let settings = Settings::of(env);
+    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((made_from, client)) = &*latest
+        && *made_from == settings
+    {
+        return Ok(client.clone());
+    }
+    let client = settings.client()?;
+    *latest = Some((settings, client.clone()));
+    Ok(client)
+}
+
+impl Settings {
+    fn of(env: &Environment) -> Self {
+        // http:// never goes through a proxy (see `client`), so HTTP_PROXY has no say.
+        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+            .into_iter()
+            .find_map(|name| Some((name, Secret::new(env.get(name)?.trim().to_owned()))));
+        Self {
+            proxy,
+            no_proxy: env.get("NO_PROXY").or_else(|| env.get("no_proxy")).map(str::to_owned),
+            root_file: env.get(CERT_FILE).map(|path| Dated::now(path.into())),
+            root_folders: env
+                .get(CERT_DIR)
+                .map(|paths| std::env::split_paths(paths).map(Dated::now).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn client(&self) -> Result<reqwest::Client> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls()?)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .http2_keep_alive_timeout(CONNECT_TIMEOUT)
+            // A redirect would carry the token to wherever the answer says.
+            .redirect(redirect::Policy::none())
+            .no_proxy();
+        let builder = match self.proxy()? {
+            Some(proxy) => builder.proxy(proxy),
+            None => builder,
+        };
+        builder.build().map_err(|error| {
+            let reason = innermost(&error);
+            Error::new(
+                "InternalError",
+                Category::NotSpecified,
+                format!("No HTTP client could be made: {reason}."),
+            )
+            .into_fatal()
+        })
+    }
+
+    /// Only https goes through a proxy, as a tunnel that the proxy cannot look into. Plain http goes to this machine
+    /// or to its platform's identity endpoint, which no proxy can reach, and which hands out tokens in the open.
+    fn proxy(&self) -> Result<Option<Proxy>> {
+        let Some((name, value)) = &self.proxy else {
+            return Ok(system_proxy());
+        };
+        let url = proxy_url(value.expose()).ok_or_else(|| {
+            // The value is not shown: it may hold a password.
+            unusable(format!(
+                "{name} does not hold the URL of an http or https proxy, such as http://proxy.example.com:8080."
+            ))
+        })?;
+        let proxy = Proxy::https(url)
+            .map_err(|_| unusable(format!("{name} does not hold the URL of a proxy that can be used.")))?;
+        Ok(Some(
+            proxy.no_proxy(self.no_proxy.as_deref().and_then(NoProxy::from_string)),
+        ))
+    }
+
+    fn tls(&self) -> Result<ClientConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = self.roots()?;
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(format!("TLS cannot be set up: {error}.")))?;
+        let replaces_system_store = cfg!(not(any(windows, target_vendor = "apple"))) && !roots.is_empty();
+        let mut config = if replaces_system_store {
+            // As OpenSSL, curl, Go and .NET do where the system's store is itself such a file.
+            let mut store = RootCertStore::empty();
+            store.add_parsable_certificates(roots);
+            builder.with_root_certificates(store).with_no_client_auth()
+        } else {
+            let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(|error| {
+                unusable(format!(
+                    "The system's trusted certificates cannot be read: {error}. Install them (on Linux the package is called ca-certificates), or name a PEM file in {CERT_FILE}."
+                ))
+            })?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth()
+        };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// The certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`, each once.
+    fn roots(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let mut roots = Vec::new();
+        if let Some(Dated { path, .. }) = &self.root_file {
+            let shown = path.display();
+            let found = certificates_of(path)
+                .map_err(|why| unusable(format!("{CERT_FILE} is '{shown}', which cannot be read: {why}.")))?;
+            if found.is_empty() {
+                return Err(unusable(format!(
+                    "{CERT_FILE} is '{shown}', in which there is no PEM certificate."
+                )));
+            }
+            roots.extend(found);
+        }
+        for Dated { path, .. } in &self.root_folders {
+            let entries = std::fs::read_dir(path).map_err(|why| {
+                unusable(format!(
+                    "{CERT_DIR} is '{}', which cannot be read: {why}.",
+                    path.display()
+                ))
+            })?;
+            for file in entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|file| file.is_file())
+            {
+                // Such folders hold other files too (keys, revocation lists, hashes of names).
+                roots.extend(certificates_of(&file).unwrap_or_default());
+            }
+        }
+        roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        roots.dedup();
+        Ok(roots)
+    }
+}
+
+impl Dated {
+    fn now(path: PathBuf) -> Self {
+        let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+        Self { path, modified }
+    }
+}
+
+fn certificates_of(file: &Path) -> std::result::Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
+    CertificateDer::pem_file_iter(file)?.collect()
+}
+
+fn proxy_url(value: &str) -> Option<Url> {
+    let url = if value.contains("://") {
+        Url::parse(value)
+    } else {
+        Url::parse(&format!("http://{value}"))
+    }
+    .ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// What Windows' and macOS' settings say. Elsewhere the variables are all there is.
+fn system_proxy() -> Option<Proxy> {
+    if !cfg!(any(windows, target_os = "macos")) {
+        return None;
+    }
+    let matcher = Matcher::from_system();
+    Some(Proxy::custom(move |url| {
+        if url.scheme() != "https" {
+            return None;
+        }
+        let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
+        Some(proxy.uri().to_string())
+    }))
+}
+
+fn unusable(message: String) -> Error {
+    Error::invalid("InvalidOptions", message).into_fatal()
+}
+
+/// The last cause of an error, which says most.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
