@@ -148,7 +148,10 @@ fn check_after(seconds: i64) -> Result<u32> {
         Ok(valid) if valid <= i32::MAX as u32 => Ok(valid),
         _ => Err(Error::invalid(
             "InvalidTimeUntilReset",
-            format!("{seconds} seconds until the reset cannot be. Use 0 or more, up to {}.", i32::MAX),
+            format!(
+                "{seconds} seconds until the reset cannot be. Use 0 or more, up to {}.",
+                i32::MAX
+            ),
         )),
     }
 }

@@ -1,5 +1,28 @@
-//! Engine of `Reset-AzApiManagementBackendConnection`.
-pub mod error;
-pub mod secret;
+//! The engine of `Reset-AzApiManagementBackendConnection`.
+//!
+//! A session takes items, sends their requests to Azure Resource Manager and gives their results in input order.
+//! `docs/design.md` draws the parts; the way of one item through them is:
+//!
+//! [`ffi`] → `session` → `item`, `resource_id`, `settings` (checks) → `session::lanes`, `throttle` (when to send) →
+//! `session::worker`, `exchange`, `retry` (sending) → `session::order`, `session::event` (results) → [`ffi`].
+//!
+//! `environment`, `cloud`, `subscription`, `tuning`, `credential` and `http_client` say who is calling, where to, and how.
+
+mod cloud;
+mod credential;
+mod environment;
+mod error;
+mod exchange;
+pub mod ffi;
+mod http_client;
+mod item;
+mod resource_id;
+mod retry;
+mod runtime;
+mod secret;
+mod session;
+mod settings;
+mod subscription;
 mod throttle;
-mod resource_id; mod settings; mod item;
+mod trace;
+mod tuning;

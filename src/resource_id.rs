@@ -8,11 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::error::{Error, Result};
 
 /// Everything but the unreserved characters of RFC 3986, section 2.3, is encoded.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const SHAPE: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}";
 
@@ -67,9 +63,7 @@ impl<'a> BackendRef<'a> {
         let invalid = || {
             Error::invalid(
                 "InvalidResourceId",
-                format!(
-                    "'{id}' is not the resource id of an API Management backend. It must have the form {SHAPE}."
-                ),
+                format!("'{id}' is not the resource id of an API Management backend. It must have the form {SHAPE}."),
             )
         };
         let segments: Vec<&str> = id.strip_prefix('/').ok_or_else(invalid)?.split('/').collect();
@@ -99,10 +93,7 @@ impl<'a> BackendRef<'a> {
         if fixed.iter().any(|(is, must)| !is.eq_ignore_ascii_case(must)) {
             return Err(invalid());
         }
-        Self::new(
-            ServiceRef::new(subscription, resource_group, service)?,
-            backend,
-        )
+        Self::new(ServiceRef::new(subscription, resource_group, service)?, backend)
     }
 
     /// The backend's path, encoded.
@@ -126,9 +117,7 @@ pub(crate) fn check_subscription(value: &str) -> Result<()> {
     }
     Err(Error::invalid(
         "InvalidSubscriptionId",
-        format!(
-            "'{value}' is not a subscription id. It must be a GUID, like 00000000-0000-0000-0000-000000000001."
-        ),
+        format!("'{value}' is not a subscription id. It must be a GUID, like 00000000-0000-0000-0000-000000000001."),
     ))
 }
 
@@ -151,9 +140,7 @@ fn check_service(value: &str) -> Result<()> {
     let valid = (1..=50).contains(&bytes.len())
         && bytes[0].is_ascii_alphabetic()
         && bytes[bytes.len() - 1].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
     if valid {
         return Ok(());
     }
@@ -170,9 +157,7 @@ fn check_backend(value: &str) -> Result<()> {
     let valid = (1..=80).contains(&length)
         && !value.trim().is_empty()
         && !matches!(value, "." | "..")
-        && !value
-            .chars()
-            .any(|c| c.is_control() || "*#&+:<>?/\\".contains(c));
+        && !value.chars().any(|c| c.is_control() || "*#&+:<>?/\\".contains(c));
     if valid {
         return Ok(());
     }
@@ -221,23 +206,14 @@ mod tests {
             (&format!("{ID}/"), "InvalidResourceId"),
             (&format!("{ID}/reconnect"), "InvalidResourceId"),
             (&format!(" {ID}"), "InvalidResourceId"),
-            (
-                &ID.replace("backends", "workspaces"),
-                "InvalidResourceId",
-            ),
-            (
-                &ID.replace("0000000001", "00000000xx"),
-                "InvalidSubscriptionId",
-            ),
+            (&ID.replace("backends", "workspaces"), "InvalidResourceId"),
+            (&ID.replace("0000000001", "00000000xx"), "InvalidSubscriptionId"),
             (&ID.replace("WestUS", "West US"), "InvalidResourceGroupName"),
             (&ID.replace("contoso", "-contoso"), "InvalidServiceName"),
             (&ID.replace("/123", "/.."), "InvalidBackendId"),
             (&ID.replace("/123", "/a+b"), "InvalidBackendId"),
             (&ID.replace("/123", "/ "), "InvalidBackendId"),
-            (
-                &ID.replace("/123", &format!("/{}", "x".repeat(81))),
-                "InvalidBackendId",
-            ),
+            (&ID.replace("/123", &format!("/{}", "x".repeat(81))), "InvalidBackendId"),
         ] {
             let error = BackendRef::parse(id).unwrap_err();
             assert_eq!(error.code, code, "{id}");

@@ -87,10 +87,7 @@ impl Settings<'_> {
 
     /// True when no member was given, so that there is nothing to change.
     pub fn is_empty(&self) -> bool {
-        self.protocol.is_none()
-            && self.url.is_none()
-            && self.credentials.is_none()
-            && self.proxy.is_none()
+        self.protocol.is_none() && self.url.is_none() && self.credentials.is_none() && self.proxy.is_none()
     }
 }
 
@@ -111,9 +108,7 @@ fn check_url(value: &str) -> std::result::Result<(), String> {
     if !(1..=2000).contains(&length) {
         return Err(format!("The URL has {length} characters. It must have 1 to 2000."));
     }
-    let refused = || {
-        format!("'{value}' is not an absolute http or https URL, like https://contoso.com/awesomeapi.")
-    };
+    let refused = || format!("'{value}' is not an absolute http or https URL, like https://contoso.com/awesomeapi.");
     let url = url::Url::parse(value).map_err(|_| refused())?;
     let written = value.get(..url.scheme().len() + 3);
     let absolute = written.is_some_and(|start| start.ends_with("://"));
@@ -132,7 +127,8 @@ impl Credentials<'_> {
             && self.authorization.is_none()
         {
             return Err(invalid(
-                "The credential is empty. It needs a certificate, a query or header value, or an authorization header.".into(),
+                "The credential is empty. It needs a certificate, a query or header value, or an authorization header."
+                    .into(),
             ));
         }
         if self.certificate.len() > 32 {
@@ -150,9 +146,7 @@ impl Credentials<'_> {
                     return Err(invalid(format!("A {what} of the credential has no name.")));
                 }
                 if values.is_empty() {
-                    return Err(invalid(format!(
-                        "The {what} '{name}' of the credential has no value."
-                    )));
+                    return Err(invalid(format!("The {what} '{name}' of the credential has no value.")));
                 }
             }
         }

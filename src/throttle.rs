@@ -265,10 +265,7 @@ impl State {
         let until = self.blocked_until.map_or(until, |before| before.max(until));
         self.blocked_until = Some(until);
         // By then one token is promised; its answer will tell of more.
-        self.knowledge = Knowledge::Tokens {
-            credit: 1.0,
-            at: until,
-        };
+        self.knowledge = Knowledge::Tokens { credit: 1.0, at: until };
         // The pause is not a wait on our own estimate.
         self.last_activity = until;
     }
@@ -301,8 +298,7 @@ pub(crate) fn bucket(key: BucketKey, now: Instant) -> Arc<Bucket> {
     }
     // Looked through only when one is added, so that a long-lived host does not gather buckets for ever.
     buckets.retain(|_, bucket| {
-        Arc::strong_count(bucket) > 1
-            || now.saturating_duration_since(bucket.lock().last_activity) < FORGET_AFTER
+        Arc::strong_count(bucket) > 1 || now.saturating_duration_since(bucket.lock().last_activity) < FORGET_AFTER
     });
     let kind = key.kind;
     buckets
@@ -414,7 +410,10 @@ mod tests {
             for latency in [1, 20, 50] {
                 let ran = run(count, capacity, rate, Duration::from_millis(latency), 0.0);
                 let bound = (f64::from(count) - capacity).max(0.0) / rate;
-                let case = format!("{count} items, {capacity} tokens, {rate}/s, {latency} ms: {:.2} s against {bound:.2} s, {} refused", ran.seconds, ran.refused);
+                let case = format!(
+                    "{count} items, {capacity} tokens, {rate}/s, {latency} ms: {:.2} s against {bound:.2} s, {} refused",
+                    ran.seconds, ran.refused
+                );
                 // A rate far below the documented one costs a few refusals before it is known.
                 let few = if rate < 10.0 { 8 } else { 0 };
                 assert!(ran.refused.saturating_sub(few) * 100 < count, "{case}");

@@ -1,0 +1,306 @@
+//! One request and its answer on the wire.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER};
+use reqwest::{Client, Method};
+use serde::Deserialize;
+
+use crate::error::{Category, Detail, Error, Operation};
+use crate::throttle::Kind;
+
+/// The API's version: the newest generally available one that has `reconnect`.
+const API_VERSION: &str = "2024-05-01";
+/// A backend's resource is a few kilobytes, a page of a hundred some hundred; beyond this it is not the service.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
+const REQUEST_ID: &str = "x-ms-request-id";
+const CORRELATION_ID: &str = "x-ms-correlation-request-id";
+
+/// A request that is ready but for its token.
+pub(crate) struct Request {
+    pub method: Method,
+    pub url: String,
+    pub body: Option<Bytes>,
+    pub client_request_id: String,
+}
+
+/// What came back, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The time ran out; whether the service took the request is unknown.
+    TimedOut,
+    /// No connection was made: the request was not sent.
+    NotConnected(String),
+    /// TLS refused the service's certificate.
+    CertificateRejected(String),
+    /// The connection broke; whether the service took the request is unknown.
+    Broken(String),
+}
+
+impl Request {
+    /// The request for one operation on the resource at `path`. `body` is given for `Settings` always and for `Reset`
+    /// where a time was asked for.
+    pub fn new(operation: Operation, endpoint: &str, path: &str, body: Option<Bytes>) -> Self {
+        let (method, suffix) = match operation {
+            Operation::Settings => (Method::PATCH, ""),
+            Operation::Reset => (Method::POST, "/reconnect"),
+            Operation::Get => (Method::GET, ""),
+        };
+        let mut url = String::with_capacity(endpoint.len() + path.len() + 40);
+        url.push_str(endpoint);
+        url.push_str(path);
+        url.push_str(suffix);
+        // The link to a next page names its version itself.
+        if !path.contains('?') {
+            url.push_str("?api-version=");
+            url.push_str(API_VERSION);
+        }
+        Self {
+            method,
+            url,
+            body,
+            client_request_id: uuid::Uuid::new_v4().to_string(),
+        }
+    }
+
+    /// Every header of the request, with a stand-in for the token.
+    pub fn headers(&self, authorization: HeaderValue) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Ok(id) = HeaderValue::from_str(&self.client_request_id) {
+            headers.insert(CLIENT_REQUEST_ID, id);
+        }
+        if self.body.is_some() {
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/json; charset=utf-8"),
+            );
+        }
+        if self.method == Method::PATCH {
+            headers.insert(IF_MATCH, HeaderValue::from_static("*"));
+        }
+        headers
+    }
+
+    /// Sends the request and reads the answer whole.
+    pub async fn send(
+        &self,
+        client: &Client,
+        authorization: HeaderValue,
+        timeout: Duration,
+    ) -> Result<Answer, Failure> {
+        let mut request = client
+            .request(self.method.clone(), &self.url)
+            .headers(self.headers(authorization));
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        match tokio::time::timeout(timeout, read(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+}
+
+async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+    let mut response = request.send().await.map_err(Failure::of)?;
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Failure::of)? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Failure::Broken(format!(
+                "the answer is larger than {LARGEST_BODY} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: body.into(),
+    })
+}
+
+impl Failure {
+    fn of(error: reqwest::Error) -> Self {
+        let mut text = String::new();
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+        while let Some(error) = cause {
+            if let Some(why) = refused_certificate(error) {
+                return Self::CertificateRejected(why);
+            }
+            // The outer texts only say that there was an error; the innermost one says which.
+            text = error.to_string();
+            cause = error.source();
+        }
+        if error.is_timeout() {
+            Self::TimedOut
+        } else if error.is_connect() {
+            Self::NotConnected(text)
+        } else {
+            Self::Broken(text)
+        }
+    }
+
+    /// True where another try can help.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::CertificateRejected(_))
+    }
+
+    /// The error for a person, once no try is left.
+    pub fn to_error(&self, host: &str, timeout: Duration) -> Error {
+        match self {
+            Self::TimedOut => Error::new(
+                "TimedOut",
+                Category::OperationTimeout,
+                format!(
+                    "{host} did not answer within {} seconds. Set AZAPIM_TIMEOUT_SECONDS to wait longer.",
+                    timeout.as_secs()
+                ),
+            ),
+            Self::NotConnected(why) => Error::new(
+                "ConnectionFailed",
+                Category::ConnectionError,
+                format!("No connection to {host}: {why}."),
+            ),
+            Self::Broken(why) => Error::new(
+                "ConnectionFailed",
+                Category::ConnectionError,
+                format!("The connection to {host} broke before the answer was complete: {why}."),
+            ),
+            Self::CertificateRejected(why) => Error::new(
+                "CertificateRejected",
+                Category::SecurityError,
+                format!(
+                    "The certificate of {host} is not trusted: {why}. If a proxy or a private cloud uses a certificate authority of its own, name its PEM file in SSL_CERT_FILE or add it to the system's trust store."
+                ),
+            )
+            .into_fatal(),
+        }
+    }
+}
+
+fn refused_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let inner = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(|io| io.get_ref())
+        .map(|inner| inner as &(dyn std::error::Error + 'static));
+    [Some(error), inner]
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e.downcast_ref::<rustls::Error>())
+        .find_map(|e| match e {
+            rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
+            _ => None,
+        })
+}
+
+impl Answer {
+    /// A header's text, if it is there and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `Retry-After` in its form of seconds, the only one that Azure Resource Manager uses.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        Some(Duration::from_secs(seconds.trim().parse().ok()?))
+    }
+
+    /// Tokens that the answer says are left in the bucket of that kind.
+    pub fn remaining(&self, kind: Kind) -> Option<u64> {
+        self.header(kind.header())?.trim().parse().ok()
+    }
+
+    /// The error that the answer stands for, whether its body can be read or not.
+    pub fn to_error(&self) -> Error {
+        #[derive(Deserialize)]
+        struct Body {
+            error: Option<ServiceError>,
+            // API Management answers some requests with the members at the top.
+            code: Option<String>,
+            message: Option<String>,
+            details: Option<Vec<ServiceDetail>>,
+        }
+        #[derive(Deserialize)]
+        struct ServiceError {
+            code: Option<String>,
+            message: Option<String>,
+            details: Option<Vec<ServiceDetail>>,
+        }
+        #[derive(Deserialize)]
+        struct ServiceDetail {
+            code: Option<String>,
+            message: Option<String>,
+            target: Option<String>,
+        }
+        let body = serde_json::from_slice::<Body>(&self.body).ok();
+        let told = body.and_then(|b| {
+            b.error.or(Some(ServiceError {
+                code: b.code,
+                message: b.message,
+                details: b.details,
+            }))
+        });
+        let (code, message, details) = match told {
+            Some(told) => (told.code, told.message, told.details),
+            None => (None, None, None),
+        };
+        let reason = reqwest::StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|s| s.canonical_reason())
+            .unwrap_or("Unknown");
+        let mut error = Error::new(
+            &code
+                .filter(|c| !c.is_empty())
+                .unwrap_or_else(|| reason.replace([' ', '-'], "")),
+            category(self.status),
+            message.filter(|m| !m.is_empty()).unwrap_or_else(|| {
+                format!(
+                    "The service answered with status {} ({reason}) and no message.",
+                    self.status
+                )
+            }),
+        );
+        error.status = Some(self.status);
+        error.details = details
+            .unwrap_or_default()
+            .into_iter()
+            .map(|d| Detail {
+                code: d.code.unwrap_or_default(),
+                message: d.message.unwrap_or_default(),
+                target: d.target,
+            })
+            .collect();
+        error.request_id = self.header(REQUEST_ID).map(str::to_owned);
+        error.correlation_id = self.header(CORRELATION_ID).map(str::to_owned);
+        error
+    }
+}
+
+fn category(status: u16) -> Category {
+    match status {
+        401 => Category::AuthenticationError,
+        403 => Category::PermissionDenied,
+        404 => Category::ObjectNotFound,
+        408 => Category::OperationTimeout,
+        409 | 412 | 500..=599 => Category::ResourceUnavailable,
+        429 => Category::LimitsExceeded,
+        400..=499 => Category::InvalidOperation,
+        _ => Category::InvalidResult,
+    }
+}

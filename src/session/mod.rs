@@ -1,0 +1,441 @@
+//! A session: takes items, keeps a window of requests in flight, gives their results in input order.
+//!
+//! One item goes the same way as ten thousand. The caller's threads only ever touch [`State`] under its lock; the
+//! requests run on the process's runtime (see [`worker`]). Memory is bounded by [`MOST_UNSETTLED`], however many items
+//! pass through.
+
+mod event;
+mod lanes;
+mod options;
+mod order;
+mod worker;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::Notify;
+
+use crate::cloud::Cloud;
+use crate::credential::{HostTokens, TokenSource};
+use crate::error::{Error, Operation, Result};
+use crate::item::{Action, Defaults, Item};
+use crate::secret::Secret;
+use crate::trace::Level;
+use crate::tuning::Tuning;
+use crate::{http_client, runtime, subscription};
+
+pub(crate) use event::Event;
+use event::Outcome;
+use lanes::{Job, Lanes};
+use options::{CredentialSource, Options};
+use order::Order;
+
+/// Items that a session holds at the most between taking them and handing their results over. It is also the bound of
+/// the wait for input order: while the oldest item has no result, this many behind it are begun, no more.
+const MOST_UNSETTLED: usize = 16 * 1024;
+/// Items that could be sent at once wait in the session for a free place in the window, up to this many windows full;
+/// then the caller waits. Items that an empty bucket holds back do not count, so that others can pass them.
+const READY_PER_WINDOW: usize = 4;
+
+/// What became of an item that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Submitted {
+    /// Taken.
+    Taken,
+    /// Taken, and an event waits.
+    TakenEventsWait,
+    /// Not taken: no room within the time, or events wait that must be taken first.
+    Full,
+}
+
+/// What the caller got.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// An event.
+    Event(Event),
+    /// None within the time.
+    Pending,
+    /// None will come any more.
+    Done,
+}
+
+/// Counts of a session, in the order of the ABI.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    pub submitted: u64,
+    pub settled: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+    pub cancelled_sent: u64,
+    pub in_flight: u64,
+    pub queued: u64,
+    pub throttled: u64,
+    pub throttle_wait_ms: u64,
+    pub requests: u64,
+    pub refusals: u64,
+    pub retries: u64,
+}
+
+impl Progress {
+    /// The values as the ABI gives them.
+    pub fn values(&self) -> [u64; 13] {
+        [
+            self.submitted,
+            self.settled,
+            self.succeeded,
+            self.failed,
+            self.cancelled,
+            self.cancelled_sent,
+            self.in_flight,
+            self.queued,
+            self.throttled,
+            self.throttle_wait_ms,
+            self.requests,
+            self.refusals,
+            self.retries,
+        ]
+    }
+}
+
+/// A call that the session's state does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WrongState;
+
+/// What the caller's threads and the runtime share.
+struct Core {
+    client: reqwest::Client,
+    tokens: TokenSource,
+    host_tokens: Option<Arc<HostTokens>>,
+    endpoint: Arc<str>,
+    /// The endpoint's host, for messages.
+    host: String,
+    subscription: Result<String>,
+    tuning: Tuning,
+    trace: Level,
+    state: Mutex<State>,
+    /// Wakes the caller: an event came, room came, or the session ended.
+    caller: Condvar,
+    /// Wakes the driver: there is work to begin, or the session ended.
+    driver: Notify,
+}
+
+struct State {
+    lanes: Lanes,
+    order: Order,
+    /// Jobs that wait for their next try, by the time of it.
+    delayed: std::collections::BTreeMap<(Instant, u64), Job>,
+    /// Events that do not belong in the order of results.
+    notices: std::collections::VecDeque<Event>,
+    workers: usize,
+    finished: bool,
+    /// Cancelled or failed: nothing more is begun.
+    closed: bool,
+    source_told: bool,
+    counts: Progress,
+}
+
+impl State {
+    fn event_waits(&self) -> bool {
+        !self.notices.is_empty() || self.order.has_result()
+    }
+
+    fn has_room(&self, tuning: &Tuning) -> bool {
+        self.order.len() < MOST_UNSETTLED && self.lanes.ready() < READY_PER_WINDOW * tuning.window
+    }
+
+    fn is_done(&self) -> bool {
+        (self.finished || self.closed) && self.order.len() == 0 && self.notices.is_empty()
+    }
+}
+
+impl Core {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a defect; the counts stay usable for the caller's clean-up.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notice(&self, event: Event) {
+        self.lock().notices.push_back(event);
+        self.caller.notify_all();
+    }
+
+    /// A line for the caller's log; the text is made only where it is wanted.
+    fn log(&self, level: Level, text: impl FnOnce() -> String) {
+        if self.trace >= level {
+            let text = text();
+            self.notice(Event::Log { level, text });
+        }
+    }
+
+    /// Ends an item.
+    fn settle(&self, state: &mut State, index: u64, outcome: Outcome) {
+        let succeeded = matches!(outcome, Outcome::Succeeded { .. });
+        if !state.order.settle(index, outcome) {
+            return;
+        }
+        if succeeded {
+            state.counts.succeeded += 1;
+        } else {
+            state.counts.failed += 1;
+        }
+        self.caller.notify_all();
+    }
+
+    /// Ends the session: what has no result is cancelled.
+    fn close(&self, why: Option<Error>) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.closed = true;
+        if let Some(error) = why {
+            state.notices.push_back(Event::Fatal(Box::new(error)));
+        }
+        let (unsent, unanswered) = state.order.cancel_rest();
+        state.counts.cancelled += unsent + unanswered;
+        state.counts.cancelled_sent += unanswered;
+        state.counts.in_flight = 0;
+        state.lanes.clear();
+        state.delayed.clear();
+        drop(state);
+        if let Some(tokens) = &self.host_tokens {
+            tokens.close();
+        }
+        self.caller.notify_all();
+        self.driver.notify_one();
+    }
+}
+
+/// A session. Dropping it cancels what is left.
+pub(crate) struct Session {
+    core: Arc<Core>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.core.close(None);
+    }
+}
+
+impl Session {
+    /// Starts a session. Nothing is sent, and no token is asked for, before the first item.
+    pub fn start(options: &str) -> Result<Self> {
+        let options = Options::parse(options)?;
+        let environment = &options.environment;
+        let tuning = Tuning::from_environment(environment)?;
+        let cloud = Cloud::resolve(environment, options.endpoint.as_deref(), options.audience.as_deref())?;
+        let client = http_client::shared(environment)?;
+        let subscription = match &options.subscription {
+            Some(given) => crate::resource_id::check_subscription(given).map(|()| given.clone()),
+            None => subscription::current(environment),
+        };
+        let runtime = runtime::handle()?;
+        let endpoint: Arc<str> = cloud.endpoint.as_str().into();
+        let host = url::Url::parse(&endpoint)
+            .ok()
+            .and_then(|u| u.host_str().map(str::to_owned))
+            .unwrap_or_else(|| endpoint.to_string());
+        let mut environment_tokens = match options.credential {
+            CredentialSource::Environment => Some(TokenSource::from_environment(environment, &cloud, client.clone())?),
+            CredentialSource::Host => None,
+        };
+        let core = Arc::new_cyclic(|weak: &Weak<Core>| {
+            let (tokens, host_tokens) = match environment_tokens.take() {
+                Some(tokens) => (tokens, None),
+                None => {
+                    let weak = weak.clone();
+                    let host = Arc::new(HostTokens::new(move |request| {
+                        if let Some(core) = weak.upgrade() {
+                            core.notice(Event::TokenRequest(request));
+                        }
+                    }));
+                    let source = TokenSource::host(host.clone(), cloud.audience.clone(), options.tenant.clone());
+                    (source, Some(host))
+                }
+            };
+            Core {
+                client,
+                tokens,
+                host_tokens,
+                endpoint,
+                host,
+                subscription,
+                tuning,
+                trace: options.trace,
+                state: Mutex::new(State {
+                    lanes: Lanes::default(),
+                    order: Order::new(!options.success_events),
+                    delayed: Default::default(),
+                    notices: Default::default(),
+                    workers: 0,
+                    finished: false,
+                    closed: false,
+                    source_told: false,
+                    counts: Progress::default(),
+                }),
+                caller: Condvar::new(),
+                driver: Notify::new(),
+            }
+        });
+        runtime.spawn(worker::drive(core.clone()));
+        Ok(Self { core })
+    }
+
+    /// Offers an item, waiting for room no longer than `timeout`. A bad one is taken too, and settled as failed.
+    pub fn submit(&self, item: &str, timeout: Duration) -> std::result::Result<Submitted, WrongState> {
+        let core = &*self.core;
+        let parsed = Item::parse(
+            item,
+            &Defaults {
+                endpoint: &core.endpoint,
+                subscription: &core.subscription,
+            },
+        );
+        let deadline = Instant::now() + timeout;
+        let mut state = core.lock();
+        loop {
+            if state.finished || state.closed {
+                return Err(WrongState);
+            }
+            if state.has_room(&core.tuning) {
+                break;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.event_waits() || left.is_zero() {
+                return Ok(Submitted::Full);
+            }
+            state = core
+                .caller
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        let index = state.order.open();
+        state.counts.submitted += 1;
+        match parsed {
+            Ok(item) => {
+                let subscription = state.lanes.subscription(&item.subscription);
+                state.lanes.push(job(index, item, subscription), false);
+                if state.workers < core.tuning.window {
+                    core.driver.notify_one();
+                }
+            }
+            Err(error) => core.settle(&mut state, index, Outcome::Failed(Box::new(error))),
+        }
+        Ok(if state.event_waits() {
+            Submitted::TakenEventsWait
+        } else {
+            Submitted::Taken
+        })
+    }
+
+    /// Says that no more items will come.
+    pub fn finish(&self) -> std::result::Result<(), WrongState> {
+        let mut state = self.core.lock();
+        if state.finished || state.closed {
+            return Err(WrongState);
+        }
+        state.finished = true;
+        drop(state);
+        self.core.driver.notify_one();
+        self.core.caller.notify_all();
+        Ok(())
+    }
+
+    /// Takes the next event, waiting for it no longer than `timeout`.
+    pub fn next(&self, timeout: Duration) -> Next {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.core.lock();
+        loop {
+            if let Some(notice) = state.notices.pop_front() {
+                return Next::Event(notice);
+            }
+            if let Some((index, outcome)) = state.order.take() {
+                if state.order.len() == 0 {
+                    self.core.driver.notify_one();
+                }
+                return Next::Event(Event::Result { index, outcome });
+            }
+            if state.is_done() {
+                return Next::Done;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Pending;
+            }
+            state = self
+                .core
+                .caller
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// How far the session is.
+    pub fn progress(&self) -> Progress {
+        let now = Instant::now();
+        let state = self.core.lock();
+        let (throttled, until) = state.lanes.throttled();
+        Progress {
+            settled: state.order.first(),
+            queued: (state.lanes.queued() + state.delayed.len()) as u64,
+            throttled: throttled as u64,
+            throttle_wait_ms: until.map_or(0, |until| {
+                until.saturating_duration_since(now).as_millis().max(1) as u64
+            }),
+            ..state.counts
+        }
+    }
+
+    /// Answers a token request. False: no such request waits.
+    pub fn answer_token(&self, request: u64, token: Secret, expires_on: Option<SystemTime>) -> bool {
+        let tokens = self.core.host_tokens.as_ref();
+        tokens.is_some_and(|t| t.answer(request, token, expires_on))
+    }
+
+    /// Says that a token cannot be had. False: no such request waits.
+    pub fn refuse_token(&self, request: u64, reason: String) -> bool {
+        let tokens = self.core.host_tokens.as_ref();
+        tokens.is_some_and(|t| t.refuse(request, reason))
+    }
+
+    /// Cancels what is queued and in flight, at once. Every item without a result gets one: cancelled.
+    pub fn cancel(&self) {
+        self.core.close(None);
+    }
+}
+
+/// Whether an item would be accepted; a session's own subscription is taken to be there.
+pub(crate) fn check(item: &str) -> Result<()> {
+    let subscription = Ok("00000000-0000-0000-0000-000000000000".to_owned());
+    let defaults = Defaults {
+        endpoint: "https://management.azure.com",
+        subscription: &subscription,
+    };
+    Item::parse(item, &defaults).map(|_| ())
+}
+
+fn job(index: u64, item: Item, subscription: u32) -> Job {
+    let step = match item.action {
+        Action::Get | Action::List => Operation::Get,
+        Action::Reset if item.settings.is_some() => Operation::Settings,
+        Action::Reset => Operation::Reset,
+    };
+    Job {
+        index,
+        action: item.action,
+        path: item.path,
+        subscription,
+        after: item.after,
+        settings: item.settings,
+        pass_thru: item.pass_thru,
+        step,
+        tries: 0,
+        refusals: 0,
+        reauthenticated: false,
+        settings_changed: false,
+        reset_done: false,
+    }
+}

@@ -1,0 +1,360 @@
+//! The runtime's side of a session: a driver that begins work when there is some, and up to a window of workers that
+//! each carry one request at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::header::HeaderValue;
+use tokio::task::JoinSet;
+
+use super::Core;
+use super::event::{Event, Outcome, Output};
+use super::lanes::{Cleared, Job};
+use crate::credential::Token;
+use crate::error::{Category, Error, Operation};
+use crate::exchange::{Answer, Failure, Request};
+use crate::item::Action;
+use crate::retry;
+use crate::throttle::{self, BucketKey, Kind, Observation};
+use crate::trace::{self, Level};
+
+/// Begins work whenever there is some, until the session ends. Dropping its workers cancels what they have in flight.
+pub(super) async fn drive(core: Arc<Core>) {
+    let mut workers = JoinSet::new();
+    loop {
+        while workers.try_join_next().is_some() {}
+        let now = Instant::now();
+        let (begin, due) = {
+            let mut state = core.lock();
+            if state.closed || (state.finished && state.order.len() == 0) {
+                return;
+            }
+            state.lanes.unblock_due(now);
+            while let Some(entry) = state.delayed.first_entry() {
+                if entry.key().0 > now {
+                    break;
+                }
+                let job = entry.remove();
+                state.lanes.push(job, true);
+            }
+            let begin = state.lanes.ready().min(core.tuning.window - state.workers);
+            state.workers += begin;
+            let delayed = state.delayed.first_key_value().map(|((at, _), _)| *at);
+            let due = [state.lanes.next_due(), delayed].into_iter().flatten().min();
+            (begin, due)
+        };
+        for _ in 0..begin {
+            workers.spawn(work(core.clone()));
+        }
+        let wake = core.driver.notified();
+        match due {
+            Some(due) => {
+                tokio::select! {
+                    () = wake => {}
+                    () = tokio::time::sleep_until(due.into()) => {}
+                }
+            }
+            None => wake.await,
+        }
+    }
+}
+
+/// Carries request after request while there are some that may be sent.
+async fn work(core: Arc<Core>) {
+    loop {
+        let token = match core.tokens.token().await {
+            Ok(token) => token,
+            Err(error) => {
+                core.close(Some(error.into_fatal()));
+                return;
+            }
+        };
+        core.tell_source();
+        let Some(cleared) = core.next_cleared() else {
+            return;
+        };
+        core.carry(cleared, &token).await;
+    }
+}
+
+/// What follows from a request's end.
+enum Then {
+    /// The item has ended.
+    Settle(Outcome),
+    /// Its next request (or the same once more) is to be queued.
+    Again(Job),
+    /// The same request, not before that time.
+    After(Duration, Job),
+}
+
+impl Core {
+    fn tell_source(&self) {
+        if self.trace < Level::Verbose {
+            return;
+        }
+        let mut state = self.lock();
+        if !state.source_told {
+            state.source_told = true;
+            let text = format!("Credentials: {}. Endpoint: {}.", self.tokens.name(), self.endpoint);
+            state.notices.push_back(Event::Log {
+                level: Level::Verbose,
+                text,
+            });
+            self.caller.notify_all();
+        }
+    }
+
+    /// The next request that its bucket lets through; none: the worker ends.
+    fn next_cleared(&self) -> Option<Cleared> {
+        let principal = self.tokens.principal();
+        let now = Instant::now();
+        let mut state = self.lock();
+        let had_room = state.has_room(&self.tuning);
+        let cleared = state.lanes.pop(now, |subscription, kind| {
+            let key = BucketKey {
+                endpoint: self.endpoint.clone(),
+                principal,
+                subscription: subscription.into(),
+                kind,
+            };
+            throttle::bucket(key, now)
+        });
+        match &cleared {
+            Some(cleared) => {
+                state.order.mark_sent(cleared.job.index, true);
+                state.counts.in_flight += 1;
+                state.counts.requests += 1;
+                // More can be sent than there are workers: after a pause for a token, say.
+                if state.lanes.ready() > 0 && state.workers < self.tuning.window {
+                    self.driver.notify_one();
+                }
+            }
+            None => {
+                state.workers -= 1;
+                // The time to wake up again may have changed.
+                self.driver.notify_one();
+            }
+        }
+        if !had_room && state.has_room(&self.tuning) {
+            self.caller.notify_all();
+        }
+        cleared
+    }
+
+    /// Sends one request and does what follows from its answer.
+    async fn carry(&self, cleared: Cleared, token: &Arc<Token>) {
+        let Cleared { job, bucket, pass } = cleared;
+        let request = Request::new(job.step, &self.endpoint, &job.path, body(&job));
+        self.log(Level::Debug, || {
+            trace::request(&request, &request.headers(HeaderValue::from_static("Bearer ****")))
+        });
+        let authorization = token.authorization().clone();
+        let result = request.send(&self.client, authorization, self.tuning.timeout).await;
+        let now = Instant::now();
+        let kind = bucket.kind();
+        match &result {
+            Ok(answer) => {
+                self.log(Level::Debug, || trace::response(answer));
+                let throttled = (answer.status == 429)
+                    .then(|| answer.retry_after().unwrap_or_else(|| retry::pause(job.refusals + 1)));
+                let seen = Observation {
+                    remaining: answer.remaining(kind),
+                    throttled,
+                };
+                bucket.answered(pass, seen, now);
+            }
+            Err(_) => bucket.unanswered(pass),
+        }
+        self.conclude(job, &request, result, token, kind, now);
+    }
+
+    fn conclude(
+        &self,
+        mut job: Job,
+        request: &Request,
+        result: Result<Answer, Failure>,
+        token: &Arc<Token>,
+        kind: Kind,
+        now: Instant,
+    ) {
+        let index = job.index;
+        let unanswered = result.is_err();
+        let refused = matches!(&result, Ok(answer) if answer.status == 429);
+        job.tries += u32::from(!refused);
+        job.refusals += u32::from(refused);
+        // Looked up before the job moves on to another lane.
+        let sent_step = job.step;
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.counts.in_flight -= 1;
+        state.counts.refusals += u64::from(refused);
+        state.lanes.reconsider(&job, kind);
+        drop(state);
+        let then = match result {
+            Ok(answer) if answer.status < 300 => advance(job, answer),
+            Ok(answer) => self.after_refusal(job, answer, request, token),
+            Err(failure) => self.after_failure(job, failure, request),
+        };
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        match then {
+            Then::Settle(outcome) => self.settle(&mut state, index, outcome),
+            Then::Again(job) => {
+                let moved_on = job.step != sent_step;
+                // A step that went through may not be called unsent; one that was refused may.
+                state.order.mark_sent(index, moved_on);
+                state.counts.retries += u64::from(!moved_on);
+                state.lanes.push(job, true);
+            }
+            Then::After(pause, job) => {
+                let acted_on = unanswered || job.settings_changed || job.reset_done;
+                state.order.mark_sent(index, acted_on);
+                state.counts.retries += 1;
+                state.delayed.insert((now + pause, index), job);
+                self.driver.notify_one();
+            }
+        }
+        if state.finished && state.order.len() == 0 {
+            self.driver.notify_one();
+        }
+    }
+
+    /// An answer that is no success: the same request again, or the item's end.
+    fn after_refusal(&self, mut job: Job, answer: Answer, request: &Request, token: &Arc<Token>) -> Then {
+        match answer.status {
+            401 if !job.reauthenticated => {
+                job.reauthenticated = true;
+                self.tokens.reject(token);
+                self.log(Level::Verbose, || {
+                    format!("{}: status 401; a new token is asked for.", describe(request))
+                });
+                return Then::Again(job);
+            }
+            // The bucket itself keeps everyone waiting for as long as the service asked.
+            429 if job.refusals < retry::MOST_REFUSALS => {
+                self.log(Level::Verbose, || {
+                    let wait = answer.retry_after().unwrap_or_default().as_secs();
+                    format!("{}: status 429; the service asks to wait {wait} s.", describe(request))
+                });
+                return Then::Again(job);
+            }
+            429 => {}
+            status if retry::is_transient(status) && job.tries < self.tuning.tries => {
+                let pause = answer.retry_after().unwrap_or_else(|| retry::pause(job.tries));
+                return self.try_again(job, pause, request, &format!("status {status}"));
+            }
+            _ => {}
+        }
+        let mut error = answer.to_error();
+        if answer.status == 401 {
+            // Every other item would be refused the same way.
+            error.fatal = true;
+        }
+        Then::Settle(Outcome::Failed(Box::new(explain(error, &job, request))))
+    }
+
+    /// No answer: the same request again, or the item's end.
+    fn after_failure(&self, job: Job, failure: Failure, request: &Request) -> Then {
+        if failure.is_transient() && job.tries < self.tuning.tries {
+            let pause = retry::pause(job.tries);
+            let what = match &failure {
+                Failure::TimedOut => "no answer in time",
+                Failure::NotConnected(_) => "no connection",
+                Failure::Broken(_) | Failure::CertificateRejected(_) => "the connection broke",
+            };
+            return self.try_again(job, pause, request, what);
+        }
+        let error = failure.to_error(&self.host, self.tuning.timeout);
+        Then::Settle(Outcome::Failed(Box::new(explain(error, &job, request))))
+    }
+
+    fn try_again(&self, job: Job, pause: Duration, request: &Request, what: &str) -> Then {
+        self.log(Level::Verbose, || {
+            format!(
+                "{}: {what}; try {} of {} in {:.1} s.",
+                describe(request),
+                job.tries + 1,
+                self.tuning.tries,
+                pause.as_secs_f64()
+            )
+        });
+        Then::After(pause, job)
+    }
+}
+
+/// A request succeeded: the item's next one, or its end.
+fn advance(mut job: Job, answer: Answer) -> Then {
+    job.tries = 0;
+    job.refusals = 0;
+    match job.step {
+        Operation::Settings => {
+            job.settings_changed = true;
+            // Wiped now rather than when the reset is through.
+            job.settings = None;
+            job.step = Operation::Reset;
+            Then::Again(job)
+        }
+        Operation::Reset if job.pass_thru => {
+            job.reset_done = true;
+            job.step = Operation::Get;
+            Then::Again(job)
+        }
+        Operation::Reset => Then::Settle(Outcome::Succeeded { output: None }),
+        Operation::Get => {
+            let output = match job.action {
+                Action::List => Output::page(answer.body),
+                Action::Get | Action::Reset => Output::backend(answer.body),
+            };
+            Then::Settle(match output {
+                Some(output) => Outcome::Succeeded { output: Some(output) },
+                None => {
+                    let mut error = Error::new(
+                        "InvalidResponse",
+                        Category::InvalidResult,
+                        "The service's answer is not the JSON that it documents.",
+                    );
+                    error.status = Some(answer.status);
+                    error.operation = Some(Operation::Get);
+                    error.settings_changed = job.settings_changed;
+                    error.reset_done = job.reset_done;
+                    Outcome::Failed(Box::new(error))
+                }
+            })
+        }
+    }
+}
+
+/// Adds what the item had gone through when it failed.
+fn explain(mut error: Error, job: &Job, request: &Request) -> Error {
+    error.operation = Some(job.step);
+    error.attempts = job.tries + job.refusals;
+    error.client_request_id = Some(request.client_request_id.clone());
+    error.settings_changed = job.settings_changed;
+    error.reset_done = job.reset_done;
+    if job.reset_done {
+        error.message += " The connection was reset; only reading the backend afterwards failed.";
+    } else if job.settings_changed {
+        error.message += " The backend's settings were changed, and its connection was not reset.";
+    }
+    error
+}
+
+fn describe(request: &Request) -> String {
+    format!("{} {}", request.method, request.url)
+}
+
+fn body(job: &Job) -> Option<Bytes> {
+    match job.step {
+        // The bytes stay in the memory that is wiped when the last one to use them is done.
+        Operation::Settings => job.settings.clone().map(Bytes::from_owner),
+        Operation::Reset => job
+            .after
+            .map(|n| format!(r#"{{"properties":{{"after":"PT{n}S"}}}}"#).into()),
+        Operation::Get => None,
+    }
+}
