@@ -1,2 +1,49 @@
-//! TODO
-fn main() {}
+//! The workspace's commands: `cargo xtask --help` lists them.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::{header, pwsh, stage};
+
+/// Tasks of this workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the native library and put the modules into target/module/, as a user would have them installed.
+    Stage,
+    /// Make include/apim_backend_connection.h from src/ffi/.
+    Header {
+        /// Write nothing; fail when the header that is kept is out of date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print the path of the PowerShell that tests and demo use, fetching one where there is none.
+    Pwsh,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Stage => println!("{}", stage::stage()?.modules.display()),
+        Task::Header { check: true } => header::check()?,
+        Task::Header { check: false } => header::write()?,
+        Task::Pwsh => println!("{}", pwsh::find()?.path.display()),
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! What the workspace's commands do, and what its tests need to run the product as users do: a PowerShell
+//! ([`pwsh`]) and the modules ([`stage`]).
+#![deny(unsafe_code)]
+
+mod download;
+pub mod header;
+mod lock;
+pub mod platform;
+pub mod pwsh;
+mod pwsh_release;
+pub mod stage;
+mod tls;
+pub mod workspace;
