@@ -1,2 +1,201 @@
-//! TODO
-fn main() {}
+//! The emulator as a program: its options, its address files, and when it ends.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use apim_emulator::{BucketSize, Config, Emulator, FaultKind, write_atomically};
+use clap::Parser;
+use tokio::sync::oneshot;
+
+/// A loopback Azure Resource Manager for the backends of Azure API Management.
+///
+/// It prints its base URL once it listens, and serves until Ctrl+C or SIGTERM.
+#[derive(Parser)]
+#[command(name = "apim-emulator", version)]
+struct Options {
+    /// Loopback address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Write the base URL to this file once the emulator listens
+    #[arg(long, value_name = "FILE")]
+    address_file: Option<PathBuf>,
+    /// Serve TLS, with a certificate of a CA made for this run
+    #[arg(long, requires = "ca_out")]
+    tls: bool,
+    /// Write the CA's certificate (PEM) to this file, before the address file
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    ca_out: Option<PathBuf>,
+    /// Serve plain HTTP beside TLS, and write its base URL to this file
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    http_address_file: Option<PathBuf>,
+    /// End when standard input is closed, so that the emulator never outlives the program that started it
+    #[arg(long)]
+    stdin_eof_exits: bool,
+    /// Backends, named 1 to N, that each subscription's service "contoso" starts with
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    backends: u32,
+    /// Subscriptions: 00000000-0000-0000-0000-000000000001 and on
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    subscriptions: u32,
+    /// Most entries on one page of a list
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    page_size: usize,
+    /// Milliseconds that every answer takes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    latency_ms: u64,
+    /// Tokens in each subscription's bucket for writes [default with --write-refill: 200]
+    #[arg(long, value_name = "N")]
+    write_bucket: Option<u32>,
+    /// Write tokens that come back each second [default with --write-bucket: 10]
+    #[arg(long, value_name = "N")]
+    write_refill: Option<f64>,
+    /// Tokens in each subscription's bucket for reads [default with --read-refill: 250]
+    #[arg(long, value_name = "N")]
+    read_bucket: Option<u32>,
+    /// Read tokens that come back each second [default with --read-bucket: 25]
+    #[arg(long, value_name = "N")]
+    read_refill: Option<f64>,
+    /// Give each bearer token buckets of its own
+    #[arg(long)]
+    bucket_by_token: bool,
+    /// Share of requests that meet a fault, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    fault_rate: f64,
+    /// What the faults are: statuses of 400 to 599, reset, stall, slow
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    fault_kinds: Vec<FaultKind>,
+    /// Milliseconds that a request with the fault "slow" takes
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    slow_ms: u64,
+    /// Seed of the faults
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Accept only this bearer token; may be given several times
+    #[arg(long, value_name = "TOKEN")]
+    require_token: Vec<String>,
+    /// Accept only bearer tokens that the emulator's token endpoints issued, while they last
+    #[arg(long)]
+    check_issued_tokens: bool,
+    /// Seconds that an issued token lasts
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    token_lifetime: u64,
+    /// Keep no journal, to need less memory in long benchmarks
+    #[arg(long)]
+    no_journal: bool,
+}
+
+impl Options {
+    fn config(&self) -> Config {
+        Config {
+            listen: self.listen,
+            tls: self.tls,
+            plain_beside_tls: self.http_address_file.is_some(),
+            backends: self.backends,
+            subscriptions: self.subscriptions,
+            page_size: self.page_size,
+            latency: Duration::from_millis(self.latency_ms),
+            write_bucket: bucket(self.write_bucket, self.write_refill, BucketSize::WRITES),
+            read_bucket: bucket(self.read_bucket, self.read_refill, BucketSize::READS),
+            bucket_by_token: self.bucket_by_token,
+            fault_rate: self.fault_rate,
+            fault_kinds: self.fault_kinds.clone(),
+            slow: Duration::from_millis(self.slow_ms),
+            seed: self.seed,
+            require_tokens: self.require_token.clone(),
+            check_issued_tokens: self.check_issued_tokens,
+            token_lifetime: Duration::from_secs(self.token_lifetime),
+            journal: !self.no_journal,
+        }
+    }
+}
+
+/// Either number turns the bucket on; the other is then Azure's.
+fn bucket(capacity: Option<u32>, refill: Option<f64>, usual: BucketSize) -> Option<BucketSize> {
+    (capacity.is_some() || refill.is_some()).then(|| BucketSize {
+        capacity: capacity.unwrap_or(usual.capacity),
+        refill_per_second: refill.unwrap_or(usual.refill_per_second),
+    })
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("apim-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: &Options) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before anyone can know the emulator is there, so that a signal never finds the default handler.
+        let signal = signal()?;
+        let emulator = Emulator::start(options.config())?;
+        if let (Some(file), Some(pem)) = (&options.ca_out, emulator.ca_pem()) {
+            write(file, pem)?;
+        }
+        if let (Some(file), Some(url)) = (&options.http_address_file, emulator.http_url()) {
+            write(file, &format!("{url}\n"))?;
+        }
+        if let Some(file) = &options.address_file {
+            write(file, &format!("{}\n", emulator.url()))?;
+        }
+        println!("{}", emulator.url());
+        tokio::select! {
+            () = signal => {}
+            () = stdin_closed(), if options.stdin_eof_exits => {}
+        }
+        Ok(())
+    })
+}
+
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    write_atomically(file, text)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", file.display())))
+}
+
+/// Resolves when standard input ends. A thread of its own reads it, since there is no way to wait for input that
+/// works on every platform; the thread ends with the process.
+async fn stdin_closed() {
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        let mut buffer = [0; 256];
+        while !matches!(input.read(&mut buffer), Ok(0) | Err(_)) {}
+        let _ = tell.send(());
+    });
+    // The thread can only end by telling.
+    let _ = told.await;
+}
+
+#[cfg(unix)]
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(windows)]
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+    let (mut interrupt, mut r#break, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = r#break.recv() => {}
+            _ = close.recv() => {}
+        }
+    })
+}

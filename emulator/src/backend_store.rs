@@ -1,0 +1,195 @@
+//! The backends of one service. The seeded ones cost nothing until they are changed: they are made up from their
+//! number when they are asked for, so that a hundred thousand of them start in no time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value, json};
+
+/// A backend as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Backend {
+    /// The id, in the letters in which it was first given.
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    pub(crate) properties: Map<String, Value>,
+}
+
+impl Backend {
+    /// The ETag, quotes included.
+    pub(crate) fn etag(&self) -> String {
+        format!("\"{:016X}\"", self.version)
+    }
+
+    fn seeded(number: u32) -> Self {
+        let Value::Object(properties) = json!({
+            "title": format!("Backend {number}"),
+            "description": format!("Backend {number} of the emulator's seed"),
+            "url": format!("https://backend-{number}.contoso.example/api"),
+            "protocol": "http",
+        }) else {
+            unreachable!("the literal above is an object")
+        };
+        Self {
+            name: number.to_string(),
+            version: u64::from(number),
+            properties,
+        }
+    }
+}
+
+/// The backends of one service, found without regard to case.
+pub(crate) struct BackendStore {
+    seeded: u32,
+    /// Seeded backends that were changed, or deleted (`None`).
+    changed: HashMap<u32, Option<Backend>>,
+    /// All others, by their id in lower case.
+    added: BTreeMap<String, Backend>,
+    last_version: u64,
+}
+
+impl BackendStore {
+    /// Backends `1` to `seeded`.
+    pub(crate) fn new(seeded: u32) -> Self {
+        Self {
+            seeded,
+            changed: HashMap::new(),
+            added: BTreeMap::new(),
+            last_version: u64::from(seeded),
+        }
+    }
+
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        match self.seed_number(id) {
+            Some(number) => self.has_seeded(number),
+            None => self.added.contains_key(&id.to_lowercase()),
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<Backend> {
+        match self.seed_number(id) {
+            Some(number) => self.get_seeded(number),
+            None => self.added.get(&id.to_lowercase()).cloned(),
+        }
+    }
+
+    /// Creates or replaces a backend and gives it a new version.
+    pub(crate) fn put(&mut self, id: &str, properties: Map<String, Value>) -> Backend {
+        self.last_version += 1;
+        let backend = Backend {
+            name: self.get(id).map_or_else(|| id.to_owned(), |old| old.name),
+            version: self.last_version,
+            properties,
+        };
+        match self.seed_number(id) {
+            Some(number) => {
+                self.changed.insert(number, Some(backend.clone()));
+            }
+            None => {
+                self.added.insert(id.to_lowercase(), backend.clone());
+            }
+        }
+        backend
+    }
+
+    /// Deletes a backend, if it is there.
+    pub(crate) fn delete(&mut self, id: &str) {
+        match self.seed_number(id) {
+            Some(number) => {
+                self.changed.insert(number, None);
+            }
+            None => {
+                self.added.remove(&id.to_lowercase());
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let deleted = self.changed.values().filter(|backend| backend.is_none()).count();
+        self.seeded as usize - deleted + self.added.len()
+    }
+
+    /// Up to `count` backends from the `skip`th on: the seeded ones by number, then the others by id.
+    pub(crate) fn page(&self, skip: usize, count: usize) -> Vec<Backend> {
+        let seeded = (1..=self.seeded)
+            .filter(|&number| self.has_seeded(number))
+            .map(Place::Seeded);
+        seeded
+            .chain(self.added.values().map(Place::Added))
+            .skip(skip)
+            .take(count)
+            .filter_map(|place| match place {
+                Place::Seeded(number) => self.get_seeded(number),
+                Place::Added(backend) => Some(backend.clone()),
+            })
+            .collect()
+    }
+
+    fn has_seeded(&self, number: u32) -> bool {
+        // The lookup is spared while nothing was changed, which is most of the time in a benchmark.
+        self.changed.is_empty() || self.changed.get(&number).is_none_or(Option::is_some)
+    }
+
+    fn get_seeded(&self, number: u32) -> Option<Backend> {
+        match self.changed.get(&number) {
+            Some(changed) => changed.clone(),
+            None => Some(Backend::seeded(number)),
+        }
+    }
+
+    /// The number of a seeded backend, deleted or not, if the id is that of one.
+    fn seed_number(&self, id: &str) -> Option<u32> {
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) || id.starts_with('0') {
+            return None;
+        }
+        id.parse().ok().filter(|number| (1..=self.seeded).contains(number))
+    }
+}
+
+enum Place<'a> {
+    Seeded(u32),
+    Added(&'a Backend),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(store: &BackendStore, skip: usize, count: usize) -> Vec<String> {
+        store
+            .page(skip, count)
+            .into_iter()
+            .map(|backend| backend.name)
+            .collect()
+    }
+
+    #[test]
+    fn seeded_and_added_backends_are_one_list() {
+        let mut store = BackendStore::new(3);
+        store.put("Zebra", Map::new());
+        store.put("apple", Map::new());
+        store.delete("2");
+        assert_eq!(names(&store, 0, 10), ["1", "3", "apple", "Zebra"]);
+        assert_eq!(names(&store, 1, 2), ["3", "apple"]);
+        assert_eq!(store.len(), 4);
+        assert!(!store.contains("2") && store.contains("ZEBRA") && !store.contains("03"));
+    }
+
+    #[test]
+    fn every_change_gives_a_version_that_was_never_used() {
+        let mut store = BackendStore::new(2);
+        let first = store.get("1").map(|backend| backend.etag());
+        let changed = store.put("1", Map::new()).etag();
+        store.delete("1");
+        let again = store.put("1", Map::new()).etag();
+        assert_ne!(first.as_deref(), Some(changed.as_str()));
+        assert_ne!(changed, again);
+    }
+
+    #[test]
+    fn a_replaced_backend_keeps_the_letters_of_its_id() {
+        let mut store = BackendStore::new(0);
+        store.put("Orders", Map::new());
+        assert_eq!(store.put("ORDERS", Map::new()).name, "Orders");
+        assert_eq!(store.len(), 1);
+    }
+}
