@@ -4,7 +4,10 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER};
+use once_cell::sync::Lazy;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER, USER_AGENT,
+};
 use reqwest::{Client, Method};
 use serde::Deserialize;
 
@@ -15,6 +18,17 @@ use crate::throttle::Kind;
 const API_VERSION: &str = "2024-05-01";
 /// A backend's resource is a few kilobytes, a page of a hundred some hundred; beyond this it is not the service.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// `AzApiManagement.BackendConnection/<version> (<operating system>; <processor>)`.
+static AGENT: Lazy<HeaderValue> = Lazy::new(|| {
+    let text = format!(
+        "AzApiManagement.BackendConnection/{} ({}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("AzApiManagement.BackendConnection"))
+});
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const REQUEST_ID: &str = "x-ms-request-id";
@@ -80,6 +94,7 @@ impl Request {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(AUTHORIZATION, authorization);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, AGENT.clone());
         if let Ok(id) = HeaderValue::from_str(&self.client_request_id) {
             headers.insert(CLIENT_REQUEST_ID, id);
         }
