@@ -370,11 +370,11 @@ fn admit<'a>(
     Ok(Admission { route, subscription })
 }
 
-/// Waits as long as asked, on average to a fraction of a millisecond: tokio's timer counts whole milliseconds and
-/// rounds up, so half of one is taken off.
+/// Waits as long as asked, on average. The timer counts whole milliseconds and rounds up twice, once for the moment and
+/// once for the sleep until then, which together makes one millisecond too many.
 async fn wait(delay: Duration) {
     if delay > Duration::ZERO {
-        tokio::time::sleep(delay.saturating_sub(Duration::from_micros(500))).await;
+        tokio::time::sleep(delay.saturating_sub(Duration::from_millis(1))).await;
     }
 }
 
