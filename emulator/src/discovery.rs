@@ -36,33 +36,32 @@ pub(crate) fn answer(secure: bool, head: &Parts) -> Answer {
 }
 
 /// The cloud's endpoints, by which `az cloud register` and the SDKs learn where to sign in. The emulator is its own
-/// authority. The first version of this call gave one cloud, later ones give a list.
+/// authority. Version 2019-05-01 of this call gives a list of clouds; those before and after give one.
 fn endpoints(base: &str, head: &Parts) -> Value {
-    let authentication = json!({
-        "loginEndpoint": format!("{base}/"),
-        "audiences": [format!("{base}/")],
-        "tenant": TENANT,
-        "identityProvider": "AAD",
-    });
-    if query_value(head.uri.query(), "api-version").as_deref() == Some("2015-01-01") {
-        return json!({
-            "galleryEndpoint": format!("{base}/"),
-            "graphEndpoint": format!("{base}/"),
-            "portalEndpoint": format!("{base}/"),
-            "authentication": authentication,
-        });
-    }
-    json!([{
+    let cloud = json!({
         "name": "Emulator",
-        "resourceManager": format!("{base}/"),
-        "authentication": authentication,
-        "media": "",
-        "graph": format!("{base}/"),
+        "resourceManager": base,
+        "authentication": {
+            "loginEndpoint": base,
+            "audiences": [format!("{base}/")],
+            "tenant": TENANT,
+            "identityProvider": "AAD",
+        },
+        "graph": base,
         "graphAudience": format!("{base}/"),
-        "gallery": format!("{base}/"),
-        "portal": format!("{base}/"),
+        "gallery": base,
+        "portal": base,
+        // What the first version calls them.
+        "graphEndpoint": base,
+        "galleryEndpoint": base,
+        "portalEndpoint": base,
         "suffixes": {},
-    }])
+    });
+    if query_value(head.uri.query(), "api-version").as_deref() == Some("2019-05-01") {
+        json!([cloud])
+    } else {
+        cloud
+    }
 }
 
 /// The group of this name, or the 404 that says it is missing.

@@ -180,22 +180,9 @@ pub(crate) async fn exchange(
     request: Request<Incoming>,
 ) -> Result<Answer, NoAnswer> {
     let (head, body) = request.into_parts();
-    let body = if body.is_end_stream() {
-        Bytes::new()
-    } else {
-        match Limited::new(body, BODY_LIMIT).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return Ok(Refusal::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "RequestContentTooLarge",
-                    format!("The request's body is larger than {BODY_LIMIT} bytes."),
-                )
-                .into_answer());
-            }
-            // The caller went away in the middle of its request.
-            Err(_) => return Err(NoAnswer),
-        }
+    let (body, too_large) = match read(body).await? {
+        Some(body) => (body, false),
+        None => (Bytes::new(), true),
     };
     if control::is_control(head.uri.path()) {
         return Ok(control::answer(&shared, &head, &body));
@@ -209,7 +196,18 @@ pub(crate) async fn exchange(
     };
     let mut left = None;
     let mut delay = shared.config.latency;
-    let decision = decide(&shared, secure, &head, path, &mut left, &mut delay);
+    let decision = if too_large {
+        Decision::Answer(Box::new(
+            Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestContentTooLarge",
+                format!("The request's body is larger than {BODY_LIMIT} bytes."),
+            )
+            .into_answer(),
+        ))
+    } else {
+        decide(&shared, secure, &head, path, &mut left, &mut delay)
+    };
     wait(delay).await;
 
     let mut answer = match decision {
@@ -230,6 +228,19 @@ pub(crate) async fn exchange(
     add_request_ids(&head.headers, headers);
     running.status = answer.status().as_u16();
     Ok(answer)
+}
+
+/// Reads a request's body; `None` if it is too large.
+async fn read(body: Incoming) -> Result<Option<Bytes>, NoAnswer> {
+    if body.is_end_stream() {
+        return Ok(Some(Bytes::new()));
+    }
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(body) => Ok(Some(body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Ok(None),
+        // The caller went away in the middle of its request.
+        Err(_) => Err(NoAnswer),
+    }
 }
 
 /// Everything that is settled on arrival.

@@ -190,11 +190,11 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
 #[cfg(windows)]
 fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
-    let (mut interrupt, mut r#break, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    let (mut interrupt, mut break_key, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
-            _ = r#break.recv() => {}
+            _ = break_key.recv() => {}
             _ = close.recv() => {}
         }
     })
