@@ -1,0 +1,74 @@
+# Error records, from the engine's error JSON (docs/abi.md, "Error") or from what the module itself finds.
+
+function New-PlainErrorRecord {
+    param(
+        [string] $Id,
+        [System.Management.Automation.ErrorCategory] $Category,
+        [string] $Message,
+        [object] $Target,
+        [Exception] $Inner
+    )
+    $exception = if ($Category -eq 'InvalidArgument') {
+        [ArgumentException]::new($Message, $Inner)
+    } else {
+        [InvalidOperationException]::new($Message, $Inner)
+    }
+    [System.Management.Automation.ErrorRecord]::new($exception, $Id, $Category, $Target)
+}
+
+function Get-JsonText {
+    param([System.Text.Json.JsonElement] $Json, [string] $Name)
+
+    foreach ($member in $Json.EnumerateObject()) {
+        if ($member.NameEquals($Name) -and $member.Value.ValueKind -ne 'Null') {
+            return $member.Value.ToString()
+        }
+    }
+}
+
+# An error record of an engine's error. An answer of the service keeps the lines of Az's messages, so that scripts which
+# read them go on working.
+function New-EngineErrorRecord {
+    param([System.Text.Json.JsonElement] $Json, [object] $Target)
+
+    $code = Get-JsonText $Json 'code'
+    $message = Get-JsonText $Json 'message'
+    $status = Get-JsonText $Json 'status'
+    if ($null -ne $status) {
+        $lines = [System.Collections.Generic.List[string]]::new()
+        $lines.Add('')
+        $lines.Add("Error Code: $code")
+        $lines.Add("Error Message: $message")
+        $requestId = Get-JsonText $Json 'requestId'
+        if ($null -ne $requestId) {
+            $lines.Add("Request Id: $requestId")
+        }
+        foreach ($member in $Json.EnumerateObject()) {
+            if (-not $member.NameEquals('details')) {
+                continue
+            }
+            $lines.Add('Error Details:')
+            foreach ($detail in $member.Value.EnumerateArray()) {
+                $of = Get-JsonText $detail 'target'
+                $lines.Add("`t[Code= $(Get-JsonText $detail 'code'), Message= $(Get-JsonText $detail 'message'), Target= $of]")
+            }
+        }
+        $message = [string]::Join([Environment]::NewLine, $lines)
+    }
+    $category = [System.Management.Automation.ErrorCategory]::NotSpecified
+    $null = [Enum]::TryParse((Get-JsonText $Json 'category'), [ref] $category)
+    $exception = if ($category -eq 'InvalidArgument') {
+        [ArgumentException]::new($message)
+    } elseif ($category -eq 'OperationTimeout') {
+        [TimeoutException]::new($message)
+    } else {
+        [Exception]::new($message)
+    }
+    foreach ($name in 'code', 'status', 'requestId', 'correlationId', 'clientRequestId', 'operation', 'settingsChanged', 'resetDone', 'attempts') {
+        $value = Get-JsonText $Json $name
+        if ($null -ne $value) {
+            $exception.Data[$name.Substring(0, 1).ToUpperInvariant() + $name.Substring(1)] = $value
+        }
+    }
+    [System.Management.Automation.ErrorRecord]::new($exception, $code, $category, $Target)
+}

@@ -1,0 +1,46 @@
+# Progress of a run that takes longer than a second, at most four times a second.
+
+$script:ProgressActivity = 'Resetting backend connections'
+
+# Shows how far the run is. $Run.Clock is a stopwatch since the first item; $Run.NextProgress the next time in milliseconds.
+function Update-RunProgress {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
+
+    $elapsed = $Run.Clock.ElapsedMilliseconds
+    $Run.NextProgress = $elapsed + 250
+    $native = $Run.Native
+    $values = $Run.Counts
+    $null = $native::apimbc_session_progress($Run.Session, $values, $values.Length)
+    $done = $values[2] + $values[3]
+    $rate = if ($elapsed -gt 0) { $done * 1000.0 / $elapsed } else { 0.0 }
+    $status = "$done done, $($values[3]) failed, $($values[6]) in flight, " + $rate.ToString('0.#', [cultureinfo]::CurrentCulture) + ' a second'
+    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $script:ProgressActivity, $status)
+    $left = $values[0] - $done
+    if ($values[8] -gt 0) {
+        $until = [datetime]::Now.AddMilliseconds($values[9]).ToString('T', [cultureinfo]::CurrentCulture)
+        $record.CurrentOperation = "$($values[8]) waiting for the throttle, the next until $until"
+        if (-not $Run.ThrottleTold) {
+            $Run.ThrottleTold = $true
+            $Cmdlet.WriteVerbose("Azure Resource Manager's throttle is what the run waits for: $($values[8]) items, the next until $until.")
+        }
+    } else {
+        $Run.ThrottleTold = $false
+    }
+    if ($values[0] -gt 0) {
+        $record.PercentComplete = [int] [Math]::Min(100, 100 * $done / $values[0])
+    }
+    if ($rate -gt 0 -and $left -gt 0) {
+        $record.SecondsRemaining = [int] [Math]::Min([int]::MaxValue, $left / $rate)
+    }
+    $Run.ProgressShown = $true
+    $Cmdlet.WriteProgress($record)
+}
+
+# The record that takes the progress away again.
+function New-CompletedProgress {
+    param([hashtable] $Run)
+
+    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $script:ProgressActivity, 'Done')
+    $record.RecordType = [System.Management.Automation.ProgressRecordType]::Completed
+    $record
+}
