@@ -3,19 +3,20 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use once_cell::sync::Lazy;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Client, Method};
 use serde::Deserialize;
+use url::Url;
 
 use crate::error::{Category, Detail, Error, Operation};
 use crate::throttle::Kind;
 
 /// The API's version: the newest generally available one that has `reconnect`.
-const API_VERSION: &str = "2024-05-01";
+const QUERY: &str = "api-version=2024-05-01";
 /// A backend's resource is a few kilobytes, a page of a hundred some hundred; beyond this it is not the service.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
@@ -37,7 +38,7 @@ const CORRELATION_ID: &str = "x-ms-correlation-request-id";
 /// A request that is ready but for its token.
 pub(crate) struct Request {
     pub method: Method,
-    pub url: String,
+    pub url: Url,
     pub body: Option<Bytes>,
     pub client_request_id: String,
 }
@@ -66,20 +67,23 @@ pub(crate) enum Failure {
 impl Request {
     /// The request for one operation on the resource at `path`. `body` is given for `Settings` always and for `Reset`
     /// where a time was asked for.
-    pub fn new(operation: Operation, endpoint: &str, path: &str, body: Option<Bytes>) -> Self {
+    pub fn new(operation: Operation, endpoint: &Url, path: &str, body: Option<Bytes>) -> Self {
         let (method, suffix) = match operation {
             Operation::Settings => (Method::PATCH, ""),
             Operation::Reset => (Method::POST, "/reconnect"),
             Operation::Get => (Method::GET, ""),
         };
-        let mut url = String::with_capacity(endpoint.len() + path.len() + 40);
-        url.push_str(endpoint);
-        url.push_str(path);
-        url.push_str(suffix);
-        // The link to a next page names its version itself.
-        if !path.contains('?') {
-            url.push_str("?api-version=");
-            url.push_str(API_VERSION);
+        let mut url = endpoint.clone();
+        match path.split_once('?') {
+            // The link to a next page has a query of its own, which names the version.
+            Some((path, query)) => {
+                url.set_path(path);
+                url.set_query(Some(query));
+            }
+            None => {
+                url.set_path(&format!("{path}{suffix}"));
+                url.set_query(Some(QUERY));
+            }
         }
         Self {
             method,
@@ -118,36 +122,30 @@ impl Request {
         timeout: Duration,
     ) -> Result<Answer, Failure> {
         let mut request = client
-            .request(self.method.clone(), &self.url)
-            .headers(self.headers(authorization));
+            .request(self.method.clone(), self.url.clone())
+            .headers(self.headers(authorization))
+            .timeout(timeout);
         if let Some(body) = &self.body {
             request = request.body(body.clone());
         }
-        match tokio::time::timeout(timeout, read(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Failure::TimedOut),
+        let mut response = request.send().await.map_err(Failure::of)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(Failure::of)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(Failure::Broken(format!(
+                    "the answer is larger than {LARGEST_BODY} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
         }
+        Ok(Answer {
+            status,
+            headers,
+            body: body.freeze(),
+        })
     }
-}
-
-async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-    let mut response = request.send().await.map_err(Failure::of)?;
-    let status = response.status().as_u16();
-    let headers = std::mem::take(response.headers_mut());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Failure::of)? {
-        if body.len() + chunk.len() > LARGEST_BODY {
-            return Err(Failure::Broken(format!(
-                "the answer is larger than {LARGEST_BODY} bytes"
-            )));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer {
-        status,
-        headers,
-        body: body.into(),
-    })
 }
 
 impl Failure {

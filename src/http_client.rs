@@ -86,6 +86,8 @@ impl Settings {
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .http2_keep_alive_timeout(CONNECT_TIMEOUT)
+            // Retrying is the engine's own subject; reqwest's would copy every request for it.
+            .retry(reqwest::retry::never())
             // A redirect would carry the token to wherever the answer says.
             .redirect(redirect::Policy::none())
             .no_proxy();

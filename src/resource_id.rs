@@ -3,6 +3,8 @@
 //! The rules for each name are those of Azure Resource Manager and of the API Management REST API
 //! (`Backends - Reconnect`, api-version 2024-05-01).
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::{Error, Result};
@@ -100,13 +102,14 @@ impl<'a> BackendRef<'a> {
     pub fn path(&self) -> String {
         let mut path = self.service.backends_path();
         path.push('/');
-        path.extend(utf8_percent_encode(self.backend, SEGMENT));
+        path.push_str(&encode(self.backend));
         path
     }
 }
 
-fn encode(segment: &str) -> percent_encoding::PercentEncode<'_> {
-    utf8_percent_encode(segment, SEGMENT)
+/// Most names need no encoding, and are then not copied.
+fn encode(segment: &str) -> Cow<'_, str> {
+    utf8_percent_encode(segment, SEGMENT).into()
 }
 
 /// A subscription id is a GUID in its hyphenated form.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
+use url::Url;
 
 use crate::cloud::Cloud;
 use crate::credential::{HostTokens, TokenSource};
@@ -108,6 +109,8 @@ struct Core {
     tokens: TokenSource,
     host_tokens: Option<Arc<HostTokens>>,
     endpoint: Arc<str>,
+    /// The endpoint once more, parsed: each request's URL starts as a copy of it.
+    base: Url,
     /// The endpoint's host, for messages.
     host: String,
     subscription: Result<String>,
@@ -144,6 +147,12 @@ impl State {
         self.order.len() < MOST_UNSETTLED && self.lanes.ready() < READY_PER_WINDOW * tuning.window
     }
 
+    /// A caller that found no room is woken when half of it is free again, not for each place: at full speed that
+    /// would be a switch of threads for every item.
+    fn has_much_room(&self, tuning: &Tuning) -> bool {
+        self.order.len() < MOST_UNSETTLED && self.lanes.ready() <= READY_PER_WINDOW * tuning.window / 2
+    }
+
     fn is_done(&self) -> bool {
         (self.finished || self.closed) && self.order.len() == 0 && self.notices.is_empty()
     }
@@ -171,6 +180,7 @@ impl Core {
     /// Ends an item.
     fn settle(&self, state: &mut State, index: u64, outcome: Outcome) {
         let succeeded = matches!(outcome, Outcome::Succeeded { .. });
+        let was_full = state.order.len() >= MOST_UNSETTLED;
         if !state.order.settle(index, outcome) {
             return;
         }
@@ -179,7 +189,9 @@ impl Core {
         } else {
             state.counts.failed += 1;
         }
-        self.caller.notify_all();
+        if was_full || state.event_waits() || state.is_done() {
+            self.caller.notify_all();
+        }
     }
 
     /// Ends the session: what has no result is cancelled.
@@ -232,10 +244,9 @@ impl Session {
         };
         let runtime = runtime::handle()?;
         let endpoint: Arc<str> = cloud.endpoint.as_str().into();
-        let host = url::Url::parse(&endpoint)
-            .ok()
-            .and_then(|u| u.host_str().map(str::to_owned))
-            .unwrap_or_else(|| endpoint.to_string());
+        let base = Url::parse(&endpoint)
+            .map_err(|e| Error::invalid("InvalidEndpoint", format!("'{endpoint}' is not a URL: {e}.")).into_fatal())?;
+        let host = base.host_str().unwrap_or(&endpoint).to_owned();
         let mut environment_tokens = match options.credential {
             CredentialSource::Environment => Some(TokenSource::from_environment(environment, &cloud, client.clone())?),
             CredentialSource::Host => None,
@@ -259,6 +270,7 @@ impl Session {
                 tokens,
                 host_tokens,
                 endpoint,
+                base,
                 host,
                 subscription,
                 tuning,

@@ -110,7 +110,7 @@ impl Core {
         let principal = self.tokens.principal();
         let now = Instant::now();
         let mut state = self.lock();
-        let had_room = state.has_room(&self.tuning);
+        let had_room = state.has_much_room(&self.tuning);
         let cleared = state.lanes.pop(now, |subscription, kind| {
             let key = BucketKey {
                 endpoint: self.endpoint.clone(),
@@ -136,7 +136,7 @@ impl Core {
                 self.driver.notify_one();
             }
         }
-        if !had_room && state.has_room(&self.tuning) {
+        if !had_room && state.has_much_room(&self.tuning) {
             self.caller.notify_all();
         }
         cleared
@@ -145,7 +145,7 @@ impl Core {
     /// Sends one request and does what follows from its answer.
     async fn carry(&self, cleared: Cleared, token: &Arc<Token>) {
         let Cleared { job, bucket, pass } = cleared;
-        let request = Request::new(job.step, &self.endpoint, &job.path, body(&job));
+        let request = Request::new(job.step, &self.base, &job.path, body(&job));
         self.log(Level::Debug, || {
             trace::request(&request, &request.headers(HeaderValue::from_static("Bearer ****")))
         });
