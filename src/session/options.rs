@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ pub(crate) enum CredentialSource {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Input {
     environment: Option<HashMap<String, String>>,
+    environment_block: Option<String>,
     #[serde(default)]
     credential: CredentialSource,
     endpoint: Option<String>,
@@ -62,14 +64,20 @@ impl Options {
             )
             .into_fatal()
         })?;
-        let environment = match input.environment {
-            Some(variables) => Environment::from_map(
-                variables
-                    .into_iter()
-                    .map(|(name, value)| (name, Secret::new(value)))
-                    .collect(),
-            ),
-            None => Environment::of_process(),
+        let environment = match (input.environment, input.environment_block.map(Zeroizing::new)) {
+            (None, None) => Environment::of_process(),
+            (variables, block) => {
+                let listed = variables.into_iter().flatten();
+                let entries = block.iter().flat_map(|block| block.split('\0'));
+                let entries = entries.filter_map(|entry| entry.split_once('='));
+                Environment::from_map(
+                    entries
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .chain(listed)
+                        .map(|(name, value)| (name, Secret::new(value)))
+                        .collect(),
+                )
+            }
         };
         Ok(Self {
             environment,
