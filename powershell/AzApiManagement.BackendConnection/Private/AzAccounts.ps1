@@ -1,46 +1,46 @@
 # Az.Accounts, where the user has loaded it and is connected. It is never imported behind the user's back.
 
-# The current context's subscription, tenant and endpoint, and the command that gives its tokens; $null without Az.
-function Get-AzAccountsContext {
-    $module = Get-Module -Name Az.Accounts
-    if ($null -eq $module) {
-        return
-    }
-    $module = @($module)[0]
+# The session's options that come from the current context, and in $Run.GetToken the command for its tokens; the empty
+# text where Az is not connected.
+function script:Get-AzAccountsOptions {
+    param([hashtable] $Run)
+
+    $module = @(Get-Module -Name Az.Accounts)[0]
     $getContext = $module.ExportedCommands['Get-AzContext']
     $getToken = $module.ExportedCommands['Get-AzAccessToken']
     if ($null -eq $getContext -or $null -eq $getToken) {
-        return
+        return ''
     }
     $context = @(& $getContext -ErrorAction Ignore)[0]
     if ($null -eq $context -or $null -eq (Get-PropertyValue $context 'Account')) {
-        return
+        return ''
     }
-    $subscription = Get-PropertyValue $context 'Subscription'
-    $tenant = Get-PropertyValue $context 'Tenant'
-    $cloud = Get-PropertyValue $context 'Environment'
-    @{
-        Subscription = if ($null -ne $subscription) { [string] (Get-PropertyValue $subscription 'Id') }
-        Tenant       = if ($null -ne $tenant) { [string] (Get-PropertyValue $tenant 'Id') }
-        Endpoint     = if ($null -ne $cloud) { [string] (Get-PropertyValue $cloud 'ResourceManagerUrl') }
-        Audience     = if ($null -ne $cloud) { [string] (Get-PropertyValue $cloud 'ActiveDirectoryServiceEndpointResourceId') }
-        GetToken     = $getToken
+    $Run.GetToken = $getToken
+    $options = ',"credential":"host"'
+    foreach ($option in @('subscription', 'Subscription', 'Id'), @('tenant', 'Tenant', 'Id'), @('endpoint', 'Environment', 'ResourceManagerUrl'),
+        @('audience', 'Environment', 'ActiveDirectoryServiceEndpointResourceId')) {
+        $part = Get-PropertyValue $context $option[1]
+        $value = if ($null -ne $part) { [string] (Get-PropertyValue $part $option[2]) }
+        if (-not [string]::IsNullOrWhiteSpace($value)) {
+            $options += ',"' + $option[0] + '":' + (ConvertTo-JsonString $value)
+        }
     }
+    $options
 }
 
 # Answers a token request of the engine's, from Get-AzAccessToken of any version: the token is a SecureString since
 # Az.Accounts 5 and was plain text before.
-function Send-AzAccountsToken {
+function script:Send-AzAccountsToken {
     param([hashtable] $Run, [long] $Number, [System.Text.Json.JsonElement] $Request)
 
-    $native = $Run.Native
+    $native = $script:Native
     try {
         $arguments = @{ ResourceUrl = Get-JsonText $Request 'audience'; ErrorAction = 'Stop' }
         $tenant = Get-JsonText $Request 'tenant'
         if ($null -ne $tenant) {
             $arguments['TenantId'] = $tenant
         }
-        $getToken = $Run.Az.GetToken
+        $getToken = $Run.GetToken
         $result = @(& $getToken @arguments)[0]
         $token = Get-PropertyValue $result 'Token'
         $bytes = if ($token -is [securestring]) {
@@ -73,7 +73,7 @@ function Send-AzAccountsToken {
 }
 
 # The text of a SecureString as UTF-8, with no managed string made of it; the caller clears the bytes.
-function Get-SecureBytes {
+function script:Get-SecureBytes {
     param([securestring] $Secure)
 
     $pointer = [System.Runtime.InteropServices.Marshal]::SecureStringToGlobalAllocUnicode($Secure)

@@ -6,7 +6,7 @@ $script:ModelNamespace = 'Microsoft.Azure.Commands.ApiManagement.ServiceManageme
 # Types of Az that are loaded, by name; looked up anew while they are not, since Az may be imported later.
 $script:AzTypes = @{}
 
-function New-AzModel {
+function script:New-AzModel {
     param([string] $Name, [System.Collections.Specialized.OrderedDictionary] $Members)
 
     $fullName = $script:ModelNamespace + $Name
@@ -40,7 +40,7 @@ function New-AzModel {
 }
 
 # A member of a JSON object by its path, or $null where it is not there.
-function Get-JsonElement {
+function script:Get-JsonElement {
     param([System.Text.Json.JsonElement] $Json, [string[]] $Path)
 
     $at = $Json
@@ -62,7 +62,7 @@ function Get-JsonElement {
     $at
 }
 
-function Get-JsonStrings {
+function script:Get-JsonStrings {
     param([object] $Json)
 
     if ($null -ne $Json -and $Json.ValueKind -eq 'Array') {
@@ -70,7 +70,7 @@ function Get-JsonStrings {
     }
 }
 
-function ConvertTo-ValuesTable {
+function script:ConvertTo-ValuesTable {
     param([object] $Json)
 
     if ($null -eq $Json -or $Json.ValueKind -ne 'Object') {
@@ -83,7 +83,7 @@ function ConvertTo-ValuesTable {
     $table
 }
 
-function ConvertTo-Credentials {
+function script:ConvertTo-Credentials {
     param([object] $Json)
 
     if ($null -eq $Json) {
@@ -103,7 +103,7 @@ function ConvertTo-Credentials {
         })
 }
 
-function ConvertTo-Proxy {
+function script:ConvertTo-Proxy {
     param([object] $Json)
 
     if ($null -eq $Json) {
@@ -125,7 +125,7 @@ function ConvertTo-Proxy {
         })
 }
 
-function ConvertTo-ServiceFabric {
+function script:ConvertTo-ServiceFabric {
     param([object] $Json)
 
     if ($null -eq $Json) {
@@ -151,7 +151,7 @@ function ConvertTo-ServiceFabric {
 }
 
 # What Az calls Properties: the checks that are skipped, only those that the service told of.
-function ConvertTo-SkippedChecks {
+function script:ConvertTo-SkippedChecks {
     param([object] $Json)
 
     if ($null -eq $Json) {
@@ -167,7 +167,7 @@ function ConvertTo-SkippedChecks {
     $checks
 }
 
-function ConvertTo-Backend {
+function script:ConvertTo-Backend {
     param([System.Text.Json.JsonElement] $Json)
 
     $id = Get-JsonText $Json 'id'

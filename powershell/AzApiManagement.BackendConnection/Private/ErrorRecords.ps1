@@ -1,6 +1,6 @@
 # Error records, from the engine's error JSON (docs/abi.md, "Error") or from what the module itself finds.
 
-function New-PlainErrorRecord {
+function script:New-PlainErrorRecord {
     param(
         [string] $Id,
         [System.Management.Automation.ErrorCategory] $Category,
@@ -16,7 +16,7 @@ function New-PlainErrorRecord {
     [System.Management.Automation.ErrorRecord]::new($exception, $Id, $Category, $Target)
 }
 
-function Get-JsonText {
+function script:Get-JsonText {
     param([System.Text.Json.JsonElement] $Json, [string] $Name)
 
     foreach ($member in $Json.EnumerateObject()) {
@@ -28,7 +28,7 @@ function Get-JsonText {
 
 # An error record of an engine's error. An answer of the service keeps the lines of Az's messages, so that scripts which
 # read them go on working.
-function New-EngineErrorRecord {
+function script:New-EngineErrorRecord {
     param([System.Text.Json.JsonElement] $Json, [object] $Target)
 
     $code = Get-JsonText $Json 'code'
@@ -71,4 +71,26 @@ function New-EngineErrorRecord {
         }
     }
     [System.Management.Automation.ErrorRecord]::new($exception, $code, $category, $Target)
+}
+
+# What is wrong with the native library: it is missing, cannot be loaded, or is another version's.
+function script:New-LibraryError {
+    param([string] $Path, [Exception] $Reason, [object] $Version)
+
+    $id = 'NativeLibraryMismatch'
+    $category = [System.Management.Automation.ErrorCategory]::ResourceUnavailable
+    if ($null -ne $Version) {
+        $text = "The library '$Path' has ABI version $Version; this module needs version $script:AbiVersion. Install the module anew, and unset AZAPIM_NATIVE_LIBRARY if it is set."
+    } elseif ($Reason -is [System.EntryPointNotFoundException]) {
+        $text = "The library '$Path' is not the engine of this module. Install the module anew, and unset AZAPIM_NATIVE_LIBRARY if it is set."
+    } elseif (-not [System.IO.File]::Exists($Path)) {
+        $id = 'NativeLibraryNotFound'
+        $category = [System.Management.Automation.ErrorCategory]::ObjectNotFound
+        $text = "The engine of this module is not at '$Path'. Install a package of the module that has a library for this system (runtimes/<system>-<processor>/native), or name the library in AZAPIM_NATIVE_LIBRARY."
+    } else {
+        $id = 'NativeLibraryNotFound'
+        $text = "The library '$Path' cannot be loaded: $($Reason.Message)"
+    }
+    $record = New-PlainErrorRecord $id $category $text $Path $Reason
+    [System.Management.Automation.RuntimeException]::new($text, $null, $record)
 }

@@ -1,16 +1,14 @@
 # The settings to change, from the shapes that Az's cmdlets give (or custom objects of the same shape) to the engine's JSON.
 # Only shapes are read here; the engine checks what they say.
 
-$script:Utf8 = [System.Text.UTF8Encoding]::new($false)
-
-function ConvertTo-JsonString {
+function script:ConvertTo-JsonString {
     param([string] $Text)
 
     '"' + [System.Text.Json.JsonEncodedText]::Encode($Text).ToString() + '"'
 }
 
 # The value of a property under any of its names, or $null. Works on .NET objects, custom objects and hashtables alike.
-function Get-PropertyValue {
+function script:Get-PropertyValue {
     param([object] $Object, [string[]] $Name)
 
     foreach ($one in $Name) {
@@ -27,14 +25,14 @@ function Get-PropertyValue {
     }
 }
 
-function New-InvalidSetting {
+function script:New-InvalidSetting {
     param([string] $Id, [string] $Message)
 
     [System.Management.Automation.RuntimeException]::new($Message, $null, (New-PlainErrorRecord $Id InvalidArgument $Message $null))
 }
 
 # Reads a hashtable of name to values, as Query and Header of a credential are.
-function ConvertTo-ValuesJson {
+function script:ConvertTo-ValuesJson {
     param([object] $Values, [string] $What)
 
     if ($Values -isnot [System.Collections.IDictionary]) {
@@ -53,7 +51,7 @@ function ConvertTo-ValuesJson {
     '{' + [string]::Join(',', @($members)) + '}'
 }
 
-function ConvertTo-CredentialJson {
+function script:ConvertTo-CredentialJson {
     param([object] $Credential)
 
     $members = [System.Collections.Generic.List[string]]::new()
@@ -87,7 +85,7 @@ function ConvertTo-CredentialJson {
     '{' + [string]::Join(',', $members) + '}'
 }
 
-function ConvertTo-ProxyJson {
+function script:ConvertTo-ProxyJson {
     param([object] $Proxy)
 
     $url = Get-PropertyValue $Proxy 'Url'
@@ -115,7 +113,7 @@ function ConvertTo-ProxyJson {
 }
 
 # The member "settings" of an item, with a comma before it; the empty text where nothing was given.
-function ConvertTo-SettingsJson {
+function script:ConvertTo-SettingsJson {
     param([System.Collections.IDictionary] $Given)
 
     $members = [System.Collections.Generic.List[string]]::new()
@@ -135,4 +133,26 @@ function ConvertTo-SettingsJson {
         return ''
     }
     ',"settings":{' + [string]::Join(',', $members) + '}'
+}
+
+# What the command line says of the settings, as the member of every item; bad values end the call.
+function script:Get-GivenSettings {
+    param([System.Collections.IDictionary] $Bound, [System.Management.Automation.PSCmdlet] $Cmdlet)
+
+    $given = @{}
+    foreach ($name in 'Protocol', 'Url', 'Credential', 'Proxy') {
+        if (-not $Bound.ContainsKey($name)) {
+            continue
+        }
+        $given[$name] = $Bound[$name]
+        if ($null -eq $given[$name] -or ($name -eq 'Protocol' -and [object]::ReferenceEquals($given[$name], [BlankProtocol]::NotGiven))) {
+            $text = "The value of -$name is blank. Give one, or leave -$name out."
+            $Cmdlet.ThrowTerminatingError((New-PlainErrorRecord "Invalid$name" InvalidArgument $text $null))
+        }
+    }
+    try {
+        ConvertTo-SettingsJson $given
+    } catch [System.Management.Automation.RuntimeException] {
+        $Cmdlet.ThrowTerminatingError($_.Exception.ErrorRecord)
+    }
 }

@@ -56,178 +56,121 @@ function Reset-AzApiManagementBackendConnection {
     )
 
     begin {
-        Set-StrictMode -Version Latest
-        $run = @{ Native = $null; Session = [IntPtr]::Zero }
-
         # What stands on the command line holds for every item, and is always meant.
-        $given = @{}
-        foreach ($name in 'Protocol', 'Url', 'Credential', 'Proxy') {
-            if ($PSBoundParameters.ContainsKey($name)) {
-                $given[$name] = $PSBoundParameters[$name]
-            }
-        }
-        if ($given.ContainsKey('Protocol') -and [object]::ReferenceEquals($given['Protocol'], [BlankProtocol]::NotGiven)) {
-            $PSCmdlet.ThrowTerminatingError((New-PlainErrorRecord 'InvalidProtocol' InvalidArgument "The protocol is blank. Use http or soap, or leave -Protocol out." $null))
-        }
-        foreach ($name in 'Credential', 'Proxy') {
-            if ($given.ContainsKey($name) -and $null -eq $given[$name]) {
-                $PSCmdlet.ThrowTerminatingError((New-PlainErrorRecord "Invalid$name" InvalidArgument "The value of -$name is null. Give one, or leave -$name out." $null))
-            }
-        }
         $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
         $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
-        $passThruIsGiven = $PSBoundParameters.ContainsKey('PassThru')
-        try {
-            $givenSettings = ConvertTo-SettingsJson $given
-        } catch [System.Management.Automation.RuntimeException] {
-            $PSCmdlet.ThrowTerminatingError($_.Exception.ErrorRecord)
+        $settings = ''
+        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or
+            $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy')) {
+            Import-Rest
+            $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
         }
-        $run.Native = Get-NativeType $PSCmdlet
-        $native = $run.Native
-        $run.Inputs = [System.Collections.Generic.Queue[object]]::new()
-        $run.First = 0
-        $run.Counts = [long[]]::new(13)
-        $run.Clock = [System.Diagnostics.Stopwatch]::new()
-        $run.NextProgress = 1000
-        $run.ProgressShown = $false
-        $run.ProgressId = [Environment]::CurrentManagedThreadId
-        $run.ThrottleTold = $false
-        $run.Output = { param($json) ConvertTo-Backend $json.GetProperty('backend') }
-        $trace = Get-TraceLevel $VerbosePreference $DebugPreference
+        if ($null -eq $script:Native) {
+            Import-Native $PSCmdlet
+        }
+        $native = $script:Native
         $utf8 = $script:Utf8
-        $inputs = $run.Inputs
-        $clock = $run.Clock
+        # ShouldProcess is asked where it has something to say: it costs a tenth of what a reset does.
+        $asks = "$WhatIfPreference $ConfirmPreference $VerbosePreference" -cne 'False High SilentlyContinue'
+        $session = [IntPtr]::Zero
         $taken = 0
-        $noError = [IntPtr[]]::new(1)
-        $backendType = $script:ModelNamespace + 'PsApiManagementBackend'
-        $inputSet = 'ByInputObject'
     }
 
     process {
-        $piped = $_
-        if ($PSCmdlet.ParameterSetName -eq $inputSet) {
+        $item = ''
+        $own = $settings
+        if ($null -ne $InputObject -and -not $idIsGiven) {
             $target = $InputObject
-            $id = [string] $InputObject.Id
-            $name = [string] $InputObject.BackendId
-            # A piped backend's own name is bound to -BackendId too; one on the command line must name the same backend.
-            if ($idIsGiven -and $BackendId -ne $name -and ($name.Length -eq 0 -or $id.EndsWith("/$name", [StringComparison]::OrdinalIgnoreCase))) {
-                $name = $BackendId
+            $id = "$($InputObject.Id)"
+            $name = "$($InputObject.BackendId)"
+            if ("$id$name" -cnotmatch '[\p{Cc}"\\]') {
+                $item = if ($name -ceq '') { "{""id"":""$id""" } else { "{""id"":""$id"",""backendId"":""$name""" }
             }
-            $where = '{"id":"' + [System.Text.Json.JsonEncodedText]::Encode($id)
-            if ($name.Length -gt 0 -or $idIsGiven) {
-                $where += '","backendId":"' + [System.Text.Json.JsonEncodedText]::Encode($name)
-            }
-            $segments = $id.Split('/')
-            $shown = if ($segments.Length -eq 11) { "backend '" + $segments[10] + "' of service '" + $segments[8] + "'" } else { "backend '$name'" }
-            $settings = $givenSettings
-        } else {
-            $target = if ($null -ne $piped) { $piped } else { $BackendId }
-            $where = '{"resourceGroup":"' + [System.Text.Json.JsonEncodedText]::Encode([string] $Context.ResourceGroupName) +
-                '","service":"' + [System.Text.Json.JsonEncodedText]::Encode([string] $Context.ServiceName) +
-                '","backendId":"' + [System.Text.Json.JsonEncodedText]::Encode($BackendId)
-            $shown = "backend '$BackendId' of service '$($Context.ServiceName)'"
-            $settings = $givenSettings
-            if ($null -ne $piped -and $piped -isnot [ValueType] -and -not (Test-BackendOrContext $piped)) {
-                # A row that is not itself a backend says what is to be changed.
-                $row = @{} + $given
-                if (-not [string]::IsNullOrWhiteSpace($Protocol) -and -not [object]::ReferenceEquals($Protocol, [BlankProtocol]::NotGiven)) {
-                    $row['Protocol'] = $Protocol
-                }
-                if (-not [string]::IsNullOrWhiteSpace($Url)) {
-                    $row['Url'] = $Url
-                }
-                if ($null -ne $Credential) {
-                    $row['Credential'] = $Credential
-                }
-                if ($null -ne $Proxy) {
-                    $row['Proxy'] = $Proxy
-                }
-                try {
-                    $settings = ConvertTo-SettingsJson $row
-                } catch [System.Management.Automation.RuntimeException] {
-                    $record = $_.Exception.ErrorRecord
-                    $PSCmdlet.WriteError([System.Management.Automation.ErrorRecord]::new($record.Exception, $record.FullyQualifiedErrorId, $record.CategoryInfo.Category, $target))
+        }
+        if ($item -ceq '') {
+            # Whatever is not the plain way of a piped backend.
+            Import-Rest
+            $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
+            $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
+            $item = ConvertTo-TargetJson $bound
+            if ($null -eq $InputObject -and (Test-Row $_)) {
+                $own = Get-RowSettings $PSBoundParameters @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy } $target $PSCmdlet
+                if ($null -eq $own) {
                     return
                 }
             }
         }
-        $json = $where + '"'
-        $action = 'Reset connection'
-        if ($timeIsGiven -or ($piped -is [ValueType] -or $piped -is [string]) -and $PSBoundParameters.ContainsKey('TimeUntilReset')) {
-            $json += ',"after":' + $TimeUntilReset.ToString([cultureinfo]::InvariantCulture)
-            $action += " in $TimeUntilReset seconds"
+        if ($timeIsGiven -or ($_ -is [ValueType] -or $_ -is [string]) -and $PSBoundParameters.ContainsKey('TimeUntilReset')) {
+            $item += ",""after"":$TimeUntilReset"
         }
-        if ($settings.Length -gt 0) {
-            $json += $settings
-            $action += ' after changing its settings'
+        if ($own -cne '') {
+            $item += $own
         }
         if ($PassThru) {
-            $json += ',"passThru":true}'
-        } else {
-            $json += '}'
+            $item += ',"passThru":true'
         }
-        $item = $utf8.GetBytes($json)
-
-        # Bad input is an error with -WhatIf too, and is not asked about.
-        $status = $native::apimbc_item_check($item, $item.Length, $noError)
-        if ($status -eq 0) {
-            if (-not $PSCmdlet.ShouldProcess($shown, $action)) {
+        $bytes = $utf8.GetBytes("$item}")
+        if ($asks) {
+            Import-Rest
+            if (-not (Confirm-Item $bytes $PSCmdlet)) {
                 return
             }
-        } else {
-            $native::apimbc_buffer_free($noError[0])
         }
         if ($taken -eq 0) {
-            Start-EngineSession $run $PSCmdlet $trace
-            $session = $run.Session
-            $clock.Start()
-        }
-        do {
-            $status = $native::apimbc_session_submit($session, $item, $item.Length, 50)
-            if ($status -eq 1) {
-                $null = Receive-EngineEvents $run $PSCmdlet 50
+            $inputs = [System.Collections.Generic.Queue[object]]::new()
+            $run = @{
+                Session = $session; Inputs = $inputs; First = 0; GetToken = $null; Started = [Environment]::TickCount64; NextProgress = 1000
+                ProgressShown = $false; ProgressId = 0; Activity = 'Resetting backend connections'; ThrottleTold = $false
+                Output = { param($json) ConvertTo-Backend $json.GetProperty('backend') }
             }
-            if ($clock.ElapsedMilliseconds -ge $run.NextProgress) {
-                Update-RunProgress $run $PSCmdlet
-            }
-        } while ($status -eq 1)
-        if ($status -ne 0 -and $status -ne 3) {
-            Stop-OnEngineError $run $PSCmdlet $status ([IntPtr]::Zero)
+            $trace = if ("$DebugPreference" -cne 'SilentlyContinue') { 'debug' } elseif ("$VerbosePreference" -cne 'SilentlyContinue') { 'verbose' } else { 'none' }
+            $session = Start-EngineSession $run $PSCmdlet $trace
+            $run['Session'] = $session
         }
-        if ($settings.Length -gt 0) {
-            [array]::Clear($item)
+        $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
+        while ($status -eq 1) {
+            Import-Rest
+            $null = Receive-EngineEvents $run $PSCmdlet 0
+            Update-RunProgress $run $PSCmdlet
+            $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
+        }
+        if ($own -cne '') {
+            [array]::Clear($bytes)
         }
         $inputs.Enqueue($target)
         $taken++
-        if ($status -eq 3) {
+        if ($status -ne 0) {
+            Import-Rest
+            if ($status -ne 3) {
+                Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
+            }
             $null = Receive-EngineEvents $run $PSCmdlet 0
         }
         if (($taken -band 63) -eq 0) {
-            $counts = $run.Counts
-            $null = $native::apimbc_session_progress($session, $counts, 2)
-            while ($run.First -lt $counts[1] -and $inputs.Count -gt 0) {
-                $null = $inputs.Dequeue()
-                $run.First++
-            }
+            Import-Rest
+            Skip-SettledInputs $run
+            Update-RunProgress $run $PSCmdlet
         }
     }
 
     end {
         if ($taken -gt 0) {
             $null = $native::apimbc_session_finish($session)
-            while (-not (Receive-EngineEvents $run $PSCmdlet 50)) {
-                if ($clock.ElapsedMilliseconds -ge $run.NextProgress) {
-                    Update-RunProgress $run $PSCmdlet
-                }
+            $status = $native::apimbc_session_next($session, 50, ($kind = [int[]]::new(1)), ($number = [long[]]::new(1)), ($buffer = [IntPtr[]]::new(1)))
+            if ($status -ne 2) {
+                Import-Rest
+                Complete-EngineSession $run $PSCmdlet $status $kind $number $buffer
             }
-            if ($run.ProgressShown) {
-                $run.ProgressShown = $false
-                $PSCmdlet.WriteProgress((New-CompletedProgress $run))
-            }
+            $native::apimbc_session_free($session)
+            $session = [IntPtr]::Zero
         }
     }
 
     clean {
-        Close-Run $run $PSCmdlet
+        # Null where begin itself failed.
+        if ($null -ne $session -and $session -ne [IntPtr]::Zero) {
+            Import-Rest
+            Stop-EngineSession $run $PSCmdlet
+        }
     }
 }

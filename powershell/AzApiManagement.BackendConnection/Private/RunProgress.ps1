@@ -1,20 +1,21 @@
 # Progress of a run that takes longer than a second, at most four times a second.
 
-$script:ProgressActivity = 'Resetting backend connections'
-
-# Shows how far the run is. $Run.Clock is a stopwatch since the first item; $Run.NextProgress the next time in milliseconds.
-function Update-RunProgress {
+# Shows how far the run is, when it is time to. $Run.NextProgress is that time, in milliseconds since the start.
+function script:Update-RunProgress {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
-    $elapsed = $Run.Clock.ElapsedMilliseconds
+    $elapsed = [Environment]::TickCount64 - $Run.Started
+    if ($elapsed -lt $Run.NextProgress) {
+        return
+    }
     $Run.NextProgress = $elapsed + 250
-    $native = $Run.Native
-    $values = $Run.Counts
+    $native = $script:Native
+    $values = [long[]]::new(13)
     $null = $native::apimbc_session_progress($Run.Session, $values, $values.Length)
     $done = $values[2] + $values[3]
     $rate = if ($elapsed -gt 0) { $done * 1000.0 / $elapsed } else { 0.0 }
     $status = "$done done, $($values[3]) failed, $($values[6]) in flight, " + $rate.ToString('0.#', [cultureinfo]::CurrentCulture) + ' a second'
-    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $script:ProgressActivity, $status)
+    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $Run.Activity, $status)
     $left = $values[0] - $done
     if ($values[8] -gt 0) {
         $until = [datetime]::Now.AddMilliseconds($values[9]).ToString('T', [cultureinfo]::CurrentCulture)
@@ -37,10 +38,10 @@ function Update-RunProgress {
 }
 
 # The record that takes the progress away again.
-function New-CompletedProgress {
+function script:New-CompletedProgress {
     param([hashtable] $Run)
 
-    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $script:ProgressActivity, 'Done')
+    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $Run.Activity, 'Done')
     $record.RecordType = [System.Management.Automation.ProgressRecordType]::Completed
     $record
 }

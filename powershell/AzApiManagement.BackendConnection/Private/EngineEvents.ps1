@@ -1,0 +1,177 @@
+# What a session says while it goes on: results, errors, log lines, requests for tokens.
+#
+# A run is a hashtable that the cmdlet's blocks and these functions share:
+#   Session    the session's handle; zero when there is none
+#   Inputs     the inputs whose items are not done with, oldest first (a queue); First is the number of the oldest
+#   Output     a script block that turns a result's JSON into output
+#   GetToken   the command of Az.Accounts that gives tokens, where it is connected
+#   Started    when the session was started, in milliseconds of [Environment]::TickCount64
+
+# Ends the call with the error of a failed engine call.
+function script:Stop-OnEngineError {
+    param([System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Status, [IntPtr] $Problem)
+
+    if ($Problem -eq [IntPtr]::Zero) {
+        $Cmdlet.ThrowTerminatingError((New-PlainErrorRecord 'EngineFailure' NotSpecified "The engine failed with status $Status. This is a defect; please report it." $null))
+    }
+    $document = [System.Text.Json.JsonDocument]::Parse((Read-NativeBuffer $Problem), [System.Text.Json.JsonDocumentOptions]::new())
+    try {
+        $Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $document.RootElement $null))
+    } finally {
+        $document.Dispose()
+    }
+}
+
+# Reads and frees a buffer of the engine's.
+function script:Read-NativeBuffer {
+    param([IntPtr] $Buffer)
+
+    $native = $script:Native
+    $length = $native::apimbc_buffer_length($Buffer)
+    $text = [System.Runtime.InteropServices.Marshal]::PtrToStringUTF8($native::apimbc_buffer_data($Buffer), [int] $length)
+    $native::apimbc_buffer_free($Buffer)
+    $text
+}
+
+# Takes the events that wait, for at most $Timeout milliseconds for the first; true when the session has ended.
+function script:Receive-EngineEvents {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Timeout)
+
+    $native = $script:Native
+    $kind = [int[]]::new(1)
+    $number = [long[]]::new(1)
+    $buffer = [IntPtr[]]::new(1)
+    while ($true) {
+        $status = $native::apimbc_session_next($Run.Session, $Timeout, $kind, $number, $buffer)
+        if ($status -eq 1) {
+            return $false
+        }
+        if ($status -eq 2) {
+            return $true
+        }
+        if ($status -ne 0) {
+            Stop-OnEngineError $Cmdlet $status ([IntPtr]::Zero)
+        }
+        $Timeout = 0
+        Write-EngineEvent $Run $Cmdlet $kind[0] $number[0] $buffer[0]
+    }
+}
+
+# Takes what is left of a finished session, the event that was taken before included, and ends its progress.
+function script:Complete-EngineSession {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Status, [int[]] $Kind, [long[]] $Number, [IntPtr[]] $Buffer)
+
+    if ($Status -eq 0) {
+        Write-EngineEvent $Run $Cmdlet $Kind[0] $Number[0] $Buffer[0]
+    } elseif ($Status -ne 1) {
+        Stop-OnEngineError $Cmdlet $Status ([IntPtr]::Zero)
+    }
+    while (-not (Receive-EngineEvents $Run $Cmdlet 50)) {
+        Update-RunProgress $Run $Cmdlet
+    }
+    if ($Run.ProgressShown) {
+        $Run.ProgressShown = $false
+        $Cmdlet.WriteProgress((New-CompletedProgress $Run))
+    }
+}
+
+function script:Write-EngineEvent {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Kind, [long] $Number, [IntPtr] $Buffer)
+
+    $document = [System.Text.Json.JsonDocument]::Parse((Read-NativeBuffer $Buffer), [System.Text.Json.JsonDocumentOptions]::new())
+    try {
+        $json = $document.RootElement
+        switch ($Kind) {
+            1 { Write-ItemResult $Run $Cmdlet $Number $json }
+            2 { Send-AzAccountsToken $Run $Number $json }
+            3 { Write-EngineLog $Cmdlet $json }
+            4 { $Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $json.GetProperty('error') $null)) }
+        }
+    } finally {
+        $document.Dispose()
+    }
+}
+
+function script:Write-EngineLog {
+    param([System.Management.Automation.PSCmdlet] $Cmdlet, [System.Text.Json.JsonElement] $Json)
+
+    $text = Get-JsonText $Json 'text'
+    if ((Get-JsonText $Json 'level') -eq 'debug') {
+        $Cmdlet.WriteDebug($text)
+    } else {
+        $Cmdlet.WriteVerbose($text)
+    }
+}
+
+function script:Write-ItemResult {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [long] $Number, [System.Text.Json.JsonElement] $Json)
+
+    $target = Skip-Input $Run $Number
+    switch (Get-JsonText $Json 'outcome') {
+        'succeeded' {
+            foreach ($output in & $Run.Output $Json) {
+                $Cmdlet.WriteObject($output)
+            }
+        }
+        'failed' {
+            $record = New-EngineErrorRecord $Json.GetProperty('error') $target
+            if ((Get-JsonText $Json.GetProperty('error') 'fatal') -eq 'True') {
+                $Cmdlet.ThrowTerminatingError($record)
+            }
+            $Cmdlet.WriteError($record)
+        }
+    }
+}
+
+# Lets go of the inputs below an item's number, and gives that item's.
+function script:Skip-Input {
+    param([hashtable] $Run, [long] $Number)
+
+    $inputs = $Run.Inputs
+    while ($Run.First -lt $Number -and $inputs.Count -gt 0) {
+        $null = $inputs.Dequeue()
+        $Run.First++
+    }
+    if ($inputs.Count -gt 0) {
+        , $inputs.Peek()
+    }
+}
+
+# Lets go of the inputs that are done with.
+function script:Skip-SettledInputs {
+    param([hashtable] $Run)
+
+    $native = $script:Native
+    $counts = [long[]]::new(2)
+    $null = $native::apimbc_session_progress($Run.Session, $counts, 2)
+    $inputs = $Run.Inputs
+    $first = $Run.First
+    $settled = $counts[1]
+    while ($first -lt $settled -and $inputs.Count -gt 0) {
+        $null = $inputs.Dequeue()
+        $first++
+    }
+    $Run.First = $first
+}
+
+# Ends a session that is not done: cancels what is left, takes the progress away, and says once what was given up. The
+# pipeline may be stopped, so the host is written to directly.
+function script:Stop-EngineSession {
+    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
+
+    $native = $script:Native
+    $session = $Run.Session
+    $Run.Session = [IntPtr]::Zero
+    $null = $native::apimbc_session_cancel($session)
+    $counts = [long[]]::new(6)
+    $null = $native::apimbc_session_progress($session, $counts, 6)
+    $native::apimbc_session_free($session)
+    if ($Run.ProgressShown) {
+        $Cmdlet.Host.UI.WriteProgress($Run.ProgressId, (New-CompletedProgress $Run))
+    }
+    if ($counts[4] -gt 0) {
+        $unanswered = $counts[5]
+        $unsent = $counts[4] - $unanswered
+        $Cmdlet.Host.UI.WriteWarningLine("Cancelled: $unanswered sent and not yet answered, $unsent never sent.")
+    }
+}

@@ -1,0 +1,101 @@
+# An item of the engine's (docs/abi.md, "Item") from what was bound, for every way of calling but the plainest.
+
+# The item's beginning: where the backend is.
+function script:ConvertTo-TargetJson {
+    param([hashtable] $Bound)
+
+    $input = $Bound.InputObject
+    if ($null -eq $input) {
+        return '{"resourceGroup":' + (ConvertTo-JsonString $Bound.Context.ResourceGroupName) +
+            ',"service":' + (ConvertTo-JsonString $Bound.Context.ServiceName) +
+            ',"backendId":' + (ConvertTo-JsonString $Bound.BackendId)
+    }
+    $id = [string] $input.Id
+    $name = [string] $input.BackendId
+    # The object's own name and the one on the command line must both be the one in its id; where the own one is, the
+    # other is left to be told from it.
+    $ownIsRight = $name.Length -eq 0 -or $id.EndsWith("/$name", [StringComparison]::OrdinalIgnoreCase)
+    if ($Bound.IdIsGiven -and $ownIsRight) {
+        $name = $Bound.BackendId
+    }
+    $json = '{"id":' + (ConvertTo-JsonString $id)
+    if ($name.Length -gt 0 -or $Bound.IdIsGiven) {
+        $json += ',"backendId":' + (ConvertTo-JsonString $name)
+    }
+    $json
+}
+
+# Whether a piped object is a row that says what is to be changed, and not itself a backend (live or deserialized) or a
+# context, whose settings are its own, nor a plain value.
+function script:Test-Row {
+    param([object] $Object)
+
+    if ($null -eq $Object -or $Object -is [ValueType] -or $Object -is [string]) {
+        return $false
+    }
+    foreach ($name in $Object.PSObject.TypeNames) {
+        if ($name.EndsWith('Models.PsApiManagementBackend', [StringComparison]::Ordinal) -or
+            $name.EndsWith('Models.PsApiManagementContext', [StringComparison]::Ordinal)) {
+            return $false
+        }
+    }
+    $true
+}
+
+# The settings of a row, those of the command line among them; $null where they cannot be read, which has been said.
+function script:Get-RowSettings {
+    param([System.Collections.IDictionary] $Bound, [hashtable] $Values, [object] $Target, [System.Management.Automation.PSCmdlet] $Cmdlet)
+
+    $given = @{}
+    foreach ($name in 'Protocol', 'Url', 'Credential', 'Proxy') {
+        $value = $Values[$name]
+        # A property that is not there leaves the parameter blank, as an empty cell does.
+        $blank = $null -eq $value -or ($value -is [string] -and [string]::IsNullOrWhiteSpace($value)) -or
+            [object]::ReferenceEquals($value, [BlankProtocol]::NotGiven)
+        if (-not $blank -and $Bound.ContainsKey($name)) {
+            $given[$name] = $value
+        }
+    }
+    try {
+        ConvertTo-SettingsJson $given
+    } catch [System.Management.Automation.RuntimeException] {
+        $record = $_.Exception.ErrorRecord
+        $Cmdlet.WriteError([System.Management.Automation.ErrorRecord]::new($record.Exception, $record.FullyQualifiedErrorId, $record.CategoryInfo.Category, $Target))
+    }
+}
+
+# Asks whether the item may be sent. Bad input is not asked about: it goes on to be told as an error, with -WhatIf too.
+function script:Confirm-Item {
+    param([byte[]] $Item, [System.Management.Automation.PSCmdlet] $Cmdlet)
+
+    $native = $script:Native
+    $problem = [IntPtr[]]::new(1)
+    if ($native::apimbc_item_check($Item, $Item.Length, $problem) -ne 0) {
+        if ($problem[0] -ne [IntPtr]::Zero) {
+            $native::apimbc_buffer_free($problem[0])
+        }
+        return $true
+    }
+    $document = [System.Text.Json.JsonDocument]::Parse($script:Utf8.GetString($Item), [System.Text.Json.JsonDocumentOptions]::new())
+    try {
+        $json = $document.RootElement
+        $id = Get-JsonText $json 'id'
+        if ($null -ne $id) {
+            $segments = $id.Split('/')
+            $service, $backend = $segments[8], $segments[10]
+        } else {
+            $service, $backend = (Get-JsonText $json 'service'), (Get-JsonText $json 'backendId')
+        }
+        $action = 'Reset connection'
+        $after = Get-JsonText $json 'after'
+        if ($null -ne $after) {
+            $action += " in $after seconds"
+        }
+        if ($null -ne (Get-JsonText $json 'settings')) {
+            $action += ' after changing its settings'
+        }
+    } finally {
+        $document.Dispose()
+    }
+    $Cmdlet.ShouldProcess("backend '$backend' of service '$service'", $action)
+}
