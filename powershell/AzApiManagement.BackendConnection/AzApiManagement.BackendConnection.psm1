@@ -1,7 +1,7 @@
-# Importing defines the cmdlet and little else: what a call needs beyond it is read when it is first needed.
+# The module: its cmdlet, and the reading of everything else when it is first needed. The cmdlet stands in this file
+# because reading another one costs a tenth of the import.
 $script:Folder = $PSScriptRoot
 $script:Native = $null
-$script:Utf8 = [System.Text.UTF8Encoding]::new($false)
 $script:RestIsLoaded = $false
 
 # Reads the files that only some calls need: settings, errors, output, Az.Accounts, progress. Their functions name the
@@ -21,7 +21,6 @@ function Import-Native {
     param($Cmdlet)
 
     . "$script:Folder/Private/NativeLibrary.ps1"
-    . "$script:Folder/Private/EngineSession.ps1"
     try {
         $script:Native = Get-NativeType
     } catch {
@@ -29,4 +28,180 @@ function Import-Native {
     }
 }
 
-. "$PSScriptRoot/Public/Reset-AzApiManagementBackendConnection.ps1"
+# A blank value of Protocol (a pool's backend, an empty cell of a CSV) means that none is given, but ValidateSet refuses
+# it. This lets it through as a copy of 'http' that is known by its reference.
+class BlankProtocol : System.Management.Automation.ArgumentTransformationAttribute {
+    static [string] $NotGiven = [string]::new([char[]] 'http')
+
+    [object] Transform([System.Management.Automation.EngineIntrinsics] $engine, [object] $value) {
+        if ($null -eq $value -or ($value -is [string] -and [string]::IsNullOrWhiteSpace($value))) {
+            return [BlankProtocol]::NotGiven
+        }
+        return $value
+    }
+}
+
+function Reset-AzApiManagementBackendConnection {
+    [CmdletBinding(
+        DefaultParameterSetName = 'ContextParameterSet',
+        SupportsShouldProcess,
+        PositionalBinding = $false,
+        HelpUri = 'https://docs.microsoft.com/en-us/powershell/module/az.apimanagement/Reset-AzApiManagementBackendConnection')]
+    [OutputType('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackend')]
+    param(
+        [Parameter(ParameterSetName = 'ContextParameterSet', Mandatory, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementContext')]
+        $Context,
+
+        [Parameter(ParameterSetName = 'ByInputObject', Mandatory, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackend')]
+        $InputObject,
+
+        [Parameter(ParameterSetName = 'ContextParameterSet', Mandatory, ValueFromPipelineByPropertyName)]
+        [Parameter(ParameterSetName = 'ByInputObject', ValueFromPipelineByPropertyName)]
+        [AllowEmptyString()]
+        [string] $BackendId,
+
+        [Parameter(ValueFromPipeline)]
+        [int] $TimeUntilReset,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [BlankProtocol()]
+        [ValidateSet('http', 'soap')]
+        [string] $Protocol,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [string] $Url,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendCredential')]
+        $Credential,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendProxy')]
+        $Proxy,
+
+        [Parameter(ValueFromPipelineByPropertyName)]
+        [switch] $PassThru
+    )
+
+    begin {
+        # What stands on the command line holds for every item, and is always meant.
+        $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
+        $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
+        $settings = ''
+        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or
+            $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy')) {
+            Import-Rest
+            $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
+        }
+        if ($null -eq $script:Native) {
+            Import-Native $PSCmdlet
+        }
+        $native = $script:Native
+        $utf8 = $script:Utf8
+        $quoted = $script:Quoted
+        # ShouldProcess is asked where it has something to say: it costs a tenth of what a reset does.
+        $asks = "$WhatIfPreference $ConfirmPreference $VerbosePreference" -cne 'False High SilentlyContinue'
+        $session = [IntPtr]::Zero
+        $taken = 0
+    }
+
+    process {
+        $item = ''
+        $own = $settings
+        if ($null -ne $InputObject -and -not $idIsGiven) {
+            $target = $InputObject
+            $id = "$($InputObject.Id)"
+            $name = "$($InputObject.BackendId)"
+            if ("$id$name".IndexOfAny($quoted) -lt 0) {
+                $item = if ($name -ceq '') { "{""id"":""$id""" } else { "{""id"":""$id"",""backendId"":""$name""" }
+            }
+        }
+        if ($item -ceq '') {
+            # Whatever is not the plain way of a piped backend.
+            Import-Rest
+            $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
+            $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
+            $item = ConvertTo-TargetJson $bound
+            if ($null -eq $InputObject -and (Test-Row $_)) {
+                $own = Get-RowSettings $PSBoundParameters @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy } $target $PSCmdlet
+                if ($null -eq $own) {
+                    return
+                }
+            }
+        }
+        if ($timeIsGiven -or ($_ -is [ValueType] -or $_ -is [string]) -and $PSBoundParameters.ContainsKey('TimeUntilReset')) {
+            $item += ",""after"":$TimeUntilReset"
+        }
+        if ($own -cne '') {
+            $item += $own
+        }
+        if ($PassThru) {
+            $item += ',"passThru":true'
+        }
+        $bytes = $utf8.GetBytes("$item}")
+        if ($asks) {
+            Import-Rest
+            if (-not (Confirm-Item $bytes $PSCmdlet)) {
+                return
+            }
+        }
+        if ($taken -eq 0) {
+            $inputs = [System.Collections.Generic.Queue[object]]::new()
+            $run = @{
+                Session = $session; Inputs = $inputs; First = 0; GetToken = $null; Started = [Environment]::TickCount64; NextProgress = 1000
+                ProgressShown = $false; ProgressId = 0; Activity = 'Resetting backend connections'; ThrottleTold = $false
+                Output = { param($json) ConvertTo-Backend $json.GetProperty('backend') }
+            }
+            $trace = if ("$DebugPreference" -cne 'SilentlyContinue') { 'debug' } elseif ("$VerbosePreference" -cne 'SilentlyContinue') { 'verbose' } else { 'none' }
+            $session = Start-EngineSession $run $PSCmdlet $trace
+            $run['Session'] = $session
+        }
+        $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
+        while ($status -eq 1) {
+            Import-Rest
+            $null = Receive-EngineEvents $run $PSCmdlet 0
+            Update-RunProgress $run $PSCmdlet
+            $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
+        }
+        if ($own -cne '') {
+            [array]::Clear($bytes)
+        }
+        $inputs.Enqueue($target)
+        $taken++
+        if ($status -ne 0) {
+            Import-Rest
+            if ($status -ne 3) {
+                Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
+            }
+            $null = Receive-EngineEvents $run $PSCmdlet 0
+        }
+        if (($taken -band 63) -eq 0) {
+            Import-Rest
+            Skip-SettledInputs $run
+            Update-RunProgress $run $PSCmdlet
+        }
+    }
+
+    end {
+        if ($taken -gt 0) {
+            $null = $native::apimbc_session_finish($session)
+            $status = $native::apimbc_session_next($session, 50, ($kind = [int[]]::new(1)), ($number = [long[]]::new(1)), ($buffer = [IntPtr[]]::new(1)))
+            if ($status -ne 2) {
+                Import-Rest
+                Complete-EngineSession $run $PSCmdlet $status $kind $number $buffer
+            }
+            $native::apimbc_session_free($session)
+            $session = [IntPtr]::Zero
+        }
+    }
+
+    clean {
+        # Null where begin itself failed.
+        if ($null -ne $session -and $session -ne [IntPtr]::Zero) {
+            Import-Rest
+            Stop-EngineSession $run $PSCmdlet
+        }
+    }
+}
