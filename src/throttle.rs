@@ -69,7 +69,7 @@ const STALE_MEASUREMENT: Duration = Duration::from_secs(5);
 /// On a 429 the rate was too high by an unknown factor.
 const RATE_CUT: f64 = 0.7;
 /// Without the header nothing corrects the rate upwards, so each success raises it a little.
-const BLIND_GROWTH: f64 = 1.004;
+const BLIND_GROWTH: f64 = 1.01;
 const LOWEST_RATE: f64 = 0.05;
 
 #[derive(Debug)]
@@ -86,6 +86,10 @@ enum Knowledge {
 struct State {
     knowledge: Knowledge,
     blocked_until: Option<Instant>,
+    /// The latest request that was refused: a later one that was accepted proves that the bucket is not empty.
+    last_refused: u64,
+    /// Since when answers have come without a refusal, and how many requests had taken a token by then.
+    unrefused_since: (Instant, u64),
     /// Tokens a second.
     rate: f64,
     rate_is_measured: bool,
@@ -114,6 +118,8 @@ impl Bucket {
             state: Mutex::new(State {
                 knowledge: Knowledge::Nothing { last_scout: None },
                 blocked_until: None,
+                last_refused: 0,
+                unrefused_since: (now, 0),
                 rate: kind.documented_rate(),
                 rate_is_measured: false,
                 header_seen: false,
@@ -153,7 +159,7 @@ impl Bucket {
         let mut state = self.lock();
         state.unanswered.remove(&pass.0);
         match seen.throttled {
-            Some(retry_after) => state.refused(retry_after, now),
+            Some(retry_after) => state.refused(&pass, retry_after, self.kind.documented_rate(), now),
             None => state.accepted(&pass, seen.remaining, now),
         }
     }
@@ -206,6 +212,14 @@ impl State {
 
     fn accepted(&mut self, pass: &Pass, remaining: Option<u64>, now: Instant) {
         self.taken += 1;
+        if self.blocked_until.is_some() && pass.0 > self.last_refused {
+            // One refusal among answers that are fine is that request's own matter.
+            self.blocked_until = None;
+            self.last_activity = now;
+            if let Knowledge::Tokens { at, .. } = &mut self.knowledge {
+                *at = now;
+            }
+        }
         let Some(remaining) = remaining else {
             match self.knowledge {
                 Knowledge::Nothing { .. } => self.knowledge = Knowledge::Unlimited,
@@ -254,11 +268,20 @@ impl State {
         self.measurement = Some((now, highest));
     }
 
-    fn refused(&mut self, retry_after: Duration, now: Instant) {
+    fn refused(&mut self, pass: &Pass, retry_after: Duration, documented_rate: f64, now: Instant) {
+        self.last_refused = self.last_refused.max(pass.0);
         // Requests that were under way together are refused together: they tell one thing once.
         let first_of_its_kind = self.blocked_until.is_none_or(|until| now >= until);
         if first_of_its_kind {
-            self.rate = (self.rate * RATE_CUT).max(LOWEST_RATE);
+            let (since, taken) = std::mem::replace(&mut self.unrefused_since, (now, self.taken));
+            self.rate = if self.header_seen {
+                (self.rate * RATE_CUT).max(LOWEST_RATE)
+            } else {
+                // What went through before is all that is known of the rate.
+                let seconds = now.saturating_duration_since(since).as_secs_f64().max(0.05);
+                let went_through = (self.taken - taken) as f64 / seconds;
+                (self.rate.max(went_through) * RATE_CUT).max(documented_rate)
+            };
             self.measurement = None;
         }
         let until = now + retry_after;

@@ -235,13 +235,13 @@ impl Core {
                 });
                 return Then::Again(job);
             }
-            // The bucket itself keeps everyone waiting for as long as the service asked.
             429 if job.refusals < retry::MOST_REFUSALS => {
+                let pause = answer.retry_after().unwrap_or_else(|| retry::pause(job.refusals));
                 self.log(Level::Verbose, || {
-                    let wait = answer.retry_after().unwrap_or_default().as_secs();
-                    format!("{}: status 429; the service asks to wait {wait} s.", describe(request))
+                    let wait = pause.as_secs_f64();
+                    format!("{}: status 429; the next try in {wait:.1} s.", describe(request))
                 });
-                return Then::Again(job);
+                return Then::After(pause, job);
             }
             429 => {}
             status if retry::is_transient(status) && job.tries < self.tuning.tries => {
