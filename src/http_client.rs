@@ -96,7 +96,7 @@ impl Settings {
             None => builder,
         };
         builder.build().map_err(|error| {
-            let reason = innermost(&error);
+            let reason = reason(&error);
             Error::new(
                 "InternalError",
                 Category::NotSpecified,
@@ -228,11 +228,30 @@ fn unusable(message: String) -> Error {
     Error::invalid("InvalidOptions", message).into_fatal()
 }
 
-/// The last cause of an error, which says most.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
+/// Why there was no answer, for a person, without the address (it may hold a query).
+pub(crate) fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "it did not answer in time".to_owned();
+    }
+    // The outer errors only say that there was one; the innermost says which.
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(next) = inside(cause) {
         cause = next;
     }
-    cause.to_string()
+    match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            format!(
+                "{cause} (to trust its issuer, name its certificate in {CERT_FILE} or install it in the system's store)"
+            )
+        }
+        _ => cause.to_string(),
+    }
+}
+
+/// The next inner error. What an I/O error carries is not its source.
+fn inside<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(carried) => Some(carried),
+        None => error.source(),
+    }
 }

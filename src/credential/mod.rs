@@ -1,7 +1,13 @@
 //! Who is calling: where tokens come from, and the cache that every request takes its token from.
 
+mod chain;
+mod client_certificate;
+mod command_line;
 mod host;
+mod managed_identity;
+mod service_principal;
 mod token;
+mod transport;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +17,8 @@ use tokio::sync::watch;
 
 pub(crate) use host::{HostTokens, TokenRequest};
 pub(crate) use token::{AccessToken, Token};
+
+use chain::{Chain, Context};
 
 use crate::cloud::Cloud;
 use crate::environment::Environment;
@@ -37,6 +45,8 @@ struct Shared {
 enum Origin {
     /// `AZURE_ACCESS_TOKEN`: one token, which cannot be renewed.
     Variable(Arc<Token>),
+    /// What the Azure SDKs would use.
+    Chain(Chain),
     /// The caller of the ABI.
     Host {
         tokens: Arc<HostTokens>,
@@ -63,7 +73,11 @@ impl TokenSource {
     pub fn from_environment(env: &Environment, cloud: &Cloud, client: reqwest::Client) -> Result<Self> {
         let origin = match env.get(ACCESS_TOKEN_VARIABLE) {
             Some(value) => Origin::Variable(Arc::new(variable_token(value)?)),
-            None => return Err(chain_unavailable(cloud, &client)),
+            None => Origin::Chain(Chain::new(Context {
+                env: env.clone(),
+                cloud: cloud.clone(),
+                client,
+            })?),
         };
         Ok(Self::new(origin))
     }
@@ -97,12 +111,12 @@ impl TokenSource {
                 && token.is_usable(now)
             {
                 let token = Arc::clone(token);
-                if token.is_due(now) {
+                if self.shared.is_renewable() && token.is_due(now) {
                     state.refresh_if_idle(&self.shared);
                 }
                 return Ok(token);
             }
-            state.drop_current();
+            state.current = None;
             state.join_flight(&self.shared)
         };
         let outcome = flight.wait_for(Option::is_some).await;
@@ -127,16 +141,13 @@ impl TokenSource {
             .as_ref()
             .is_some_and(|current| Arc::ptr_eq(current, token))
         {
-            state.drop_current();
+            state.current = None;
         }
     }
 
     /// Which source the tokens come from, for people. Known once a token was given.
     pub fn name(&self) -> String {
-        match &self.shared.origin {
-            Origin::Variable(_) => ACCESS_TOKEN_VARIABLE.to_owned(),
-            Origin::Host { .. } => "Az.Accounts".to_owned(),
-        }
+        self.shared.name()
     }
 
     /// A fingerprint of who the latest token was issued to; 0 before the first.
@@ -151,35 +162,47 @@ impl Shared {
     }
 
     async fn fetch(&self, refresh: bool) -> Result<Arc<Token>> {
-        let now = SystemTime::now();
         let token = match &self.origin {
-            Origin::Variable(token) => {
-                if refresh && token.is_usable(now) {
-                    return Err(authentication_failed(format!(
-                        "The service did not accept the token in {ACCESS_TOKEN_VARIABLE}. Put a new one there, issued for this cloud's Azure Resource Manager."
-                    )));
-                }
-                Arc::clone(token)
+            Origin::Variable(_) if refresh => {
+                return Err(authentication_failed(format!(
+                    "The service did not accept the token in {ACCESS_TOKEN_VARIABLE}. Put a new one there, issued for this cloud's Azure Resource Manager."
+                )));
             }
+            Origin::Variable(token) => Arc::clone(token),
+            Origin::Chain(chain) => ready(chain.token().await?, &self.name())?,
             Origin::Host {
                 tokens,
                 audience,
                 tenant,
-            } => {
-                let given = tokens.ask(audience, tenant.as_deref(), refresh).await?;
-                Arc::new(Token::new(given).ok_or_else(|| unusable_token("The token that Az.Accounts gave"))?)
-            }
+            } => ready(tokens.ask(audience, tenant.as_deref(), refresh).await?, &self.name())?,
         };
-        if !token.is_usable(SystemTime::now()) {
-            let name = match &self.origin {
-                Origin::Variable(_) => format!("The token in {ACCESS_TOKEN_VARIABLE} has expired. Put a new one there"),
-                Origin::Host { .. } => {
-                    "Az.Accounts gave a token that has expired. Sign in again with Connect-AzAccount".to_owned()
-                }
+        if token.is_usable(SystemTime::now()) {
+            Ok(token)
+        } else {
+            let way_out = match self.origin {
+                Origin::Variable(_) => "put a new one there",
+                Origin::Chain(_) | Origin::Host { .. } => "sign in again",
             };
-            return Err(authentication_failed(format!("{name}, or check this machine's clock.")));
+            Err(authentication_failed(format!(
+                "The token of {} has expired: {way_out}, or set this machine's clock right.",
+                self.name()
+            )))
         }
-        Ok(token)
+    }
+
+    fn name(&self) -> String {
+        match &self.origin {
+            Origin::Variable(_) => ACCESS_TOKEN_VARIABLE.to_owned(),
+            Origin::Chain(chain) => chain
+                .name()
+                .unwrap_or_else(|| "the Azure SDKs' default chain".to_owned()),
+            Origin::Host { .. } => "Az.Accounts".to_owned(),
+        }
+    }
+
+    /// Whether asking again can bring another token.
+    fn is_renewable(&self) -> bool {
+        !matches!(self.origin, Origin::Variable(_))
     }
 
     /// Puts the outcome where the next request looks.
@@ -199,10 +222,6 @@ impl Shared {
 }
 
 impl State {
-    fn drop_current(&mut self) {
-        self.current = None;
-    }
-
     /// Asks for a new token in the background, unless that is being done or has just failed.
     fn refresh_if_idle(&mut self, shared: &Arc<Shared>) {
         if self.no_refresh_before.is_none_or(|time| Instant::now() >= time) {
@@ -235,16 +254,19 @@ impl State {
 fn variable_token(value: &str) -> Result<Token> {
     let secret = Secret::new(value.trim().to_owned());
     let expires_on = token::expiry_of(&secret);
-    Token::new(AccessToken { secret, expires_on })
-        .ok_or_else(|| unusable_token(&format!("The value of {ACCESS_TOKEN_VARIABLE}")))
+    Token::new(AccessToken { secret, expires_on }).ok_or_else(|| unusable_token(ACCESS_TOKEN_VARIABLE))
 }
 
-fn unusable_token(what: &str) -> Error {
+fn ready(token: AccessToken, source: &str) -> Result<Arc<Token>> {
+    Token::new(token).map(Arc::new).ok_or_else(|| unusable_token(source))
+}
+
+fn unusable_token(source: &str) -> Error {
     Error::new(
         "CredentialUnavailable",
         Category::AuthenticationError,
         format!(
-            "{what} is not a token: it is empty or has characters that no token has (a line break or a space, say)."
+            "What {source} gave is not a token: it is empty or has characters that no token has (a space or a line break, say)."
         ),
     )
     .into_fatal()
@@ -252,13 +274,4 @@ fn unusable_token(what: &str) -> Error {
 
 fn authentication_failed(message: String) -> Error {
     Error::new("AuthenticationFailed", Category::AuthenticationError, message).into_fatal()
-}
-
-fn chain_unavailable(_: &Cloud, _: &reqwest::Client) -> Error {
-    Error::new(
-        "CredentialUnavailable",
-        Category::AuthenticationError,
-        format!("No credential: {ACCESS_TOKEN_VARIABLE} is not set."),
-    )
-    .into_fatal()
 }

@@ -1,0 +1,111 @@
+//! `azure_identity` over the process's one HTTP client, so that proxies, trusted roots and connections are the same
+//! for token endpoints as for Azure Resource Manager.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::cloud::CustomConfiguration;
+use azure_core::error::{Error, ErrorKind, Result};
+use azure_core::http::headers::Headers;
+use azure_core::http::{
+    AsyncRawResponse, Body, ClientOptions, ExponentialRetryOptions, HttpClient, Request, RetryOptions, Transport,
+};
+
+use super::chain::{Context, Refusal};
+use crate::http_client;
+
+/// A token endpoint answers within seconds, or not at all.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+const RETRIES: u32 = 3;
+
+/// The options under which `azure_identity` works for this session.
+pub(super) fn client_options(context: &Context) -> ClientOptions {
+    // Given, so that `azure_identity` does not look for AZURE_AUTHORITY_HOST in the process's own environment.
+    let mut cloud = CustomConfiguration::default();
+    cloud.authority_host = context.cloud.authority.clone();
+    ClientOptions {
+        transport: Some(Transport::new(Arc::new(SharedClient(context.client.clone())))),
+        cloud: Some(Arc::new(cloud.into())),
+        retry: RetryOptions::exponential(ExponentialRetryOptions {
+            max_retries: RETRIES,
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The scope that stands for everything the principal may do at Azure Resource Manager.
+pub(super) fn scope(context: &Context) -> String {
+    format!("{}/.default", context.cloud.audience)
+}
+
+/// What went wrong, without the frame that `azure_identity` puts around it (its own name, a link).
+pub(super) fn reason(error: &Error, context: &Context) -> String {
+    let inner = error
+        .source()
+        .and_then(|source| source.downcast_ref::<Error>())
+        .unwrap_or(error);
+    match inner.kind() {
+        ErrorKind::HttpResponse { status, .. } if inner.to_string().trim().is_empty() => {
+            format!(
+                "{} answered with status {}",
+                context.cloud.authority,
+                u16::from(*status)
+            )
+        }
+        ErrorKind::DataConversion => format!("the answer of {} is not a token: {inner}", context.cloud.authority),
+        _ => inner.to_string(),
+    }
+}
+
+/// A configured credential that did not work.
+pub(super) fn failed(error: &Error, context: &Context) -> Refusal {
+    Refusal::Failed(reason(error, context))
+}
+
+#[derive(Debug)]
+struct SharedClient(reqwest::Client);
+
+#[async_trait]
+impl HttpClient for SharedClient {
+    async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
+        let method = request
+            .method()
+            .as_ref()
+            .parse::<reqwest::Method>()
+            .map_err(|error| Error::with_error(ErrorKind::Other, error, "unknown HTTP method"))?;
+        let mut outgoing = self.0.request(method, request.url().clone()).timeout(TIMEOUT);
+        for (name, value) in request.headers().iter() {
+            outgoing = outgoing.header(name.as_str(), value.as_str());
+        }
+        if let Body::Bytes(bytes) = request.body() {
+            outgoing = outgoing.body(bytes.clone());
+        } else {
+            return Err(Error::with_message(
+                ErrorKind::Other,
+                "a token request has no streamed body",
+            ));
+        }
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let failure = |error: reqwest::Error| {
+            let kind = if error.is_connect() {
+                ErrorKind::Connection
+            } else {
+                ErrorKind::Io
+            };
+            Error::with_message(kind, format!("no answer from {host}: {}", http_client::reason(&error)))
+        };
+        let answer = outgoing.send().await.map_err(failure)?;
+        let status = answer.status().as_u16().into();
+        let mut headers = Headers::new();
+        for (name, value) in answer.headers() {
+            if let Ok(value) = value.to_str() {
+                headers.insert(name.as_str().to_owned(), value.to_owned());
+            }
+        }
+        let body = answer.bytes().await.map_err(failure)?;
+        Ok(AsyncRawResponse::from_bytes(status, headers, body))
+    }
+}
