@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod download;
+pub mod emulator;
 pub mod header;
 mod lock;
 pub mod platform;
