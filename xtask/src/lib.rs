@@ -6,6 +6,7 @@ mod download;
 pub mod emulator;
 pub mod header;
 mod lock;
+pub mod package;
 pub mod platform;
 pub mod pwsh;
 mod pwsh_release;

@@ -1,10 +1,11 @@
 //! The workspace's commands: `cargo xtask --help` lists them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{header, pwsh, stage};
+use xtask::{header, package, pwsh, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -18,6 +19,12 @@ struct Arguments {
 enum Task {
     /// Build the native library and put the modules into target/module/, as a user would have them installed.
     Stage,
+    /// Pack each module into an archive under target/package/.
+    Package {
+        /// Take the native libraries of other platforms from here: DIR/<runtime identifier>/<library>.
+        #[arg(long, value_name = "DIR")]
+        native: Option<PathBuf>,
+    },
     /// Make include/apim_backend_connection.h from src/ffi/.
     Header {
         /// Write nothing; fail when the header that is kept is out of date.
@@ -41,9 +48,23 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Stage => println!("{}", stage::stage()?.modules.display()),
+        Task::Package { native } => show_package(&package::package(native.as_deref())?),
         Task::Header { check: true } => header::check()?,
         Task::Header { check: false } => header::write()?,
         Task::Pwsh => println!("{}", pwsh::find()?.path.display()),
     }
     Ok(())
+}
+
+fn show_package(package: &package::Package) {
+    for archive in &package.archives {
+        println!("{}", archive.display());
+    }
+    println!("native libraries: {}", package.present.join(", "));
+    if !package.missing.is_empty() {
+        println!(
+            "missing: {} (built on those platforms; give them with --native DIR, as DIR/<runtime identifier>/<library>)",
+            package.missing.join(", ")
+        );
+    }
 }
