@@ -2,10 +2,12 @@
 //! ([`pwsh`]) and the modules ([`stage`]).
 #![deny(unsafe_code)]
 
+pub mod demo;
 mod download;
 pub mod emulator;
 pub mod header;
 mod lock;
+mod native_session;
 pub mod package;
 pub mod platform;
 pub mod pwsh;

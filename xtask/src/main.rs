@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{header, package, pwsh, stage};
+use xtask::{demo, header, package, pwsh, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ struct Arguments {
 enum Task {
     /// Build the native library and put the modules into target/module/, as a user would have them installed.
     Stage,
+    /// Run the help page's examples and a fleet in PowerShell against the emulator, showing what was sent.
+    Demo,
     /// Pack each module into an archive under target/package/.
     Package {
         /// Take the native libraries of other platforms from here: DIR/<runtime identifier>/<library>.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Stage => println!("{}", stage::stage()?.modules.display()),
+        Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
         Task::Header { check: true } => header::check()?,
         Task::Header { check: false } => header::write()?,

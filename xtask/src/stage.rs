@@ -1,6 +1,8 @@
 //! `cargo xtask stage`: the modules as a user would have them installed, in `target/module/`.
 
 use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,16 @@ pub struct Staged {
     pub modules: PathBuf,
     /// The native library of this machine, inside the main module.
     pub library: PathBuf,
+}
+
+impl Staged {
+    /// `PSModulePath` with the staged modules before all others.
+    pub fn module_path(&self) -> OsString {
+        let present = env::var_os("PSModulePath").unwrap_or_default();
+        let all = [self.modules.clone()].into_iter().chain(env::split_paths(&present));
+        // A directory that holds the separator cannot be in the variable; then it is not in it now either.
+        env::join_paths(all).unwrap_or_else(|_| self.modules.clone().into())
+    }
 }
 
 /// Builds the native library and brings `target/module/` up to date with it and with `powershell/`.
