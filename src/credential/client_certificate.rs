@@ -202,3 +202,113 @@ impl ClientAssertion for Assertion {
             .ok_or_else(|| Error::with_message(ErrorKind::Credential, "the certificate's key could not sign"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    const PASSWORD: &str = "correct-horse";
+
+    fn file(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/credentials/certificates")
+            .join(name)
+    }
+
+    fn read(name: &str, password: Option<&str>) -> Result<ClientCertificate, String> {
+        ClientCertificate::read(&file(name), password.map(|text| Secret::new(text.to_owned())).as_ref())
+    }
+
+    fn assertion(name: &str, password: Option<&str>, send_chain: bool) -> (Value, Value, String) {
+        let certificate = read(name, password).unwrap();
+        let public = certificate.key.public_key().as_ref().to_vec();
+        let assertion = Assertion::new(
+            certificate,
+            "client".into(),
+            "https://login.example/t/oauth2/v2.0/token".into(),
+            send_chain,
+        );
+        let token = assertion.sign(UNIX_EPOCH + Duration::from_secs(1_000)).unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, public)
+            .verify(signed.as_bytes(), &BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap())
+            .expect("the certificate's key signed it");
+        let (header, claims) = signed.split_once('.').unwrap();
+        let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.decode(part).unwrap());
+        (
+            serde_json::from_slice(&header).unwrap(),
+            serde_json::from_slice(&claims).unwrap(),
+            token,
+        )
+    }
+
+    #[test]
+    fn every_common_form_of_file_gives_the_same_certificate() {
+        let (expected, _, _) = assertion("pkcs8.pem", None, false);
+        for (name, password) in [
+            ("pkcs1.pem", None),
+            ("encrypted.pem", Some(PASSWORD)),
+            ("modern.pfx", Some(PASSWORD)),
+            ("triple-des.pfx", Some(PASSWORD)),
+            ("no-password.pfx", None),
+        ] {
+            let (header, _, _) = assertion(name, password, false);
+            assert_eq!(header, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_assertion_says_who_to_whom_and_for_how_long() {
+        let (header, claims, _) = assertion("pkcs8.pem", None, false);
+        assert_eq!((&header["alg"], &header["typ"]), (&json!("PS256"), &json!("JWT")));
+        // The thumbprint as `openssl x509 -fingerprint -sha256` shows it, in base64url.
+        assert_eq!(header["x5t#S256"], THUMBPRINT);
+        assert!(header.get("x5c").is_none());
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("client"), &json!("client")));
+        assert_eq!(claims["aud"], "https://login.example/t/oauth2/v2.0/token");
+        assert_eq!((&claims["nbf"], &claims["exp"]), (&json!(1_000), &json!(1_600)));
+        let (_, other, _) = assertion("pkcs8.pem", None, false);
+        assert_ne!(claims["jti"], other["jti"]);
+    }
+
+    #[test]
+    fn the_chain_goes_along_own_certificate_first_where_it_is_wanted() {
+        let (header, _, _) = assertion("pkcs8.pem", None, true);
+        let chain = header["x5c"].as_array().unwrap();
+        assert_eq!(chain.len(), 2);
+        let own = BASE64_STANDARD.decode(chain[0].as_str().unwrap()).unwrap();
+        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &own)), THUMBPRINT);
+    }
+
+    #[test]
+    fn an_unusable_file_is_refused_with_the_reason_and_without_the_password() {
+        for (name, password, reason) in [
+            ("encrypted.pem", None, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+            ("encrypted.pem", Some("wrong-pass"), "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+            ("modern.pfx", None, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+            (
+                "triple-des.pfx",
+                Some("wrong-pass"),
+                "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+            ),
+            ("elliptic-curve.pem", None, "RSA"),
+            ("other-key.pem", None, "no certificate that belongs"),
+            ("README.md", None, "neither PEM nor a PFX"),
+            ("missing.pem", None, "cannot be read"),
+        ] {
+            let why = read(name, password).err().unwrap_or_else(|| panic!("{name} was read"));
+            assert!(
+                why.contains(reason) && why.contains(name) && !why.contains("wrong-pass"),
+                "{name}: {why}"
+            );
+        }
+    }
+
+    const THUMBPRINT: &str = "lAoT9-SrTTxb0Vd719Uw2nTC9kyrKBKUW0FpCgzOtXo";
+}
