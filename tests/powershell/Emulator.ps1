@@ -1,0 +1,62 @@
+# The emulator of this test file: what it was sent, and faults for what it will be sent.
+
+$script:Control = [System.Net.Http.HttpClient]::new()
+$script:Control.BaseAddress = [uri] "$env:TEST_CONTROL/_emulator/"
+
+function Invoke-Control {
+    param([string] $Method, [string] $Path, [string] $Body)
+
+    $request = [System.Net.Http.HttpRequestMessage]::new([System.Net.Http.HttpMethod]::new($Method), $Path)
+    if ($Body) {
+        $request.Content = [System.Net.Http.StringContent]::new($Body)
+    }
+    $answer = $script:Control.Send($request)
+    try {
+        $text = [System.IO.StreamReader]::new($answer.Content.ReadAsStream()).ReadToEnd()
+        if (-not $answer.IsSuccessStatusCode) {
+            throw "the emulator refused $Method $Path with $([int] $answer.StatusCode): $text"
+        }
+        $text
+    } finally {
+        $answer.Dispose()
+        $request.Dispose()
+    }
+}
+
+# Takes back faults and empties the journal.
+function Reset-Emulator {
+    $null = Invoke-Control DELETE faults
+    $null = Invoke-Control DELETE journal
+}
+
+# Every request so far: method, path, status (0: not answered), body.
+function Get-Journal {
+    ConvertFrom-Json (Invoke-Control GET journal)
+}
+
+# What was sent, in short: 'POST 1/reconnect' or 'PATCH 1 {"properties":…}', the path from the backend's name on, a body
+# where there was one. In order of arrival.
+function Get-Sent {
+    foreach ($entry in Get-Journal) {
+        $path = $entry.path.Substring($entry.path.IndexOf('/backends/') + 10).Split('?')[0]
+        ("$($entry.method) $path $($entry.body)").TrimEnd()
+    }
+}
+
+# What was sent, in any order.
+function Get-SentSorted {
+    [string[]] $sent = @(Get-Sent)
+    [array]::Sort($sent, [StringComparer]::Ordinal)
+    $sent
+}
+
+function Get-EmulatorStats {
+    ConvertFrom-Json (Invoke-Control GET stats)
+}
+
+# Sets a fault (the emulator's page lists its members); the first that matches a request strikes.
+function Add-Fault {
+    param([hashtable] $Fault)
+
+    $null = Invoke-Control POST faults (ConvertTo-Json $Fault -Depth 5 -Compress)
+}
