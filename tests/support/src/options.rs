@@ -1,0 +1,75 @@
+//! The options of a session.
+
+use serde_json::{Map, Value};
+
+/// Options to start a session with. Its environment is the one given here, never the process's own.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    environment: Map<String, Value>,
+    members: Map<String, Value>,
+}
+
+impl Options {
+    /// Options with an empty environment.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.insert(name.to_owned(), value.to_string().into());
+        self
+    }
+
+    /// Takes a variable out of the environment.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// Sets a member of the options.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Requests in flight at the most.
+    #[must_use]
+    pub fn window(self, requests: u32) -> Self {
+        self.env("AZAPIM_WINDOW", requests)
+    }
+
+    /// Tries of a request at the most.
+    #[must_use]
+    pub fn tries(self, tries: u32) -> Self {
+        self.env("AZAPIM_TRIES", tries)
+    }
+
+    /// Time for one try.
+    #[must_use]
+    pub fn timeout_seconds(self, seconds: u32) -> Self {
+        self.env("AZAPIM_TIMEOUT_SECONDS", seconds)
+    }
+
+    /// The caller answers token requests.
+    #[must_use]
+    pub fn host_credential(self) -> Self {
+        self.without_env("AZURE_ACCESS_TOKEN").with("credential", "host")
+    }
+
+    /// Which log events there are.
+    #[must_use]
+    pub fn trace(self, level: &str) -> Self {
+        self.with("trace", level)
+    }
+
+    /// The options as the library takes them.
+    pub fn to_json(&self) -> String {
+        let mut members = self.members.clone();
+        members.insert("environment".to_owned(), self.environment.clone().into());
+        Value::from(members).to_string()
+    }
+}

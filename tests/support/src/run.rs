@@ -1,0 +1,105 @@
+//! A whole session in one call.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::event::{Event, Kind};
+use crate::library::Status;
+use crate::options::Options;
+use crate::session::{DEADLINE, Next, Progress, Session};
+
+/// What a session gave from its start to its end.
+#[derive(Debug)]
+pub struct Run {
+    /// Every event, in order.
+    pub events: Vec<Event>,
+    /// The counts at the end.
+    pub progress: Progress,
+}
+
+/// Sends items through a session of their own and takes every event.
+///
+/// # Panics
+///
+/// The session does not start, does not take the items, or does not end before the deadline.
+#[track_caller]
+pub fn run(options: &Options, items: impl IntoIterator<Item = Value>) -> Run {
+    let session = Session::start(options);
+    let mut events = Vec::new();
+    let mut items: VecDeque<Value> = items.into_iter().collect();
+    let end = Instant::now() + DEADLINE;
+    let mut closed = false;
+    while let Some(item) = items.front() {
+        let status = session.offer(item, Duration::from_millis(100));
+        match status {
+            Status::OK | Status::READY => drop(items.pop_front()),
+            Status::PENDING => {}
+            // The session failed as a whole: its events say so.
+            Status::INVALID_STATE => {
+                closed = true;
+                break;
+            }
+            other => panic!("submit: {other:?}"),
+        }
+        if matches!(status, Status::READY | Status::PENDING) {
+            while let Next::Event(event) = session.next(Duration::ZERO) {
+                events.push(event);
+            }
+        }
+        assert!(
+            Instant::now() < end,
+            "the session takes no more items: {:?}",
+            session.progress()
+        );
+    }
+    if !closed {
+        // It may fail as a whole right now, which ends it just as well.
+        let _ = session.finish();
+    }
+    events.extend(session.rest());
+    Run {
+        events,
+        progress: session.progress(),
+    }
+}
+
+impl Run {
+    /// The results, which must be one for each item, in input order.
+    #[track_caller]
+    pub fn results(&self) -> Vec<&Event> {
+        let results: Vec<&Event> = self.of(Kind::Result);
+        let numbers: Vec<u64> = results.iter().map(|event| event.number).collect();
+        let expected: Vec<u64> = (0..self.progress.submitted).collect();
+        assert_eq!(numbers, expected, "each item has one result, in input order");
+        results
+    }
+
+    /// The events of one kind.
+    pub fn of(&self, kind: Kind) -> Vec<&Event> {
+        self.events.iter().filter(|event| event.kind == kind).collect()
+    }
+
+    /// The texts of the log.
+    pub fn log(&self) -> Vec<&str> {
+        self.of(Kind::Log).into_iter().map(Event::log).collect()
+    }
+
+    /// The one result.
+    #[track_caller]
+    pub fn result(&self) -> &Event {
+        match self.results()[..] {
+            [result] => result,
+            ref others => panic!("there is not one result: {others:?}"),
+        }
+    }
+
+    /// Panics unless every item succeeded.
+    #[track_caller]
+    pub fn assert_all_succeeded(&self) {
+        for result in self.results() {
+            assert_eq!(result.outcome(), "succeeded", "item {}: {}", result.number, result.text);
+        }
+    }
+}
