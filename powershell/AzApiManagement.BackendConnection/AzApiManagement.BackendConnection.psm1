@@ -24,7 +24,7 @@ function Import-Native {
     try {
         $script:Native = Get-NativeType
     } catch {
-        $Cmdlet.ThrowTerminatingError($_.Exception.ErrorRecord)
+        $Cmdlet.ThrowTerminatingError($_)
     }
 }
 
@@ -38,6 +38,23 @@ class BlankProtocol : System.Management.Automation.ArgumentTransformationAttribu
             return [BlankProtocol]::NotGiven
         }
         return $value
+    }
+}
+
+# A credential or proxy of Import-Clixml, a job or a remote session is of a type "Deserialized.…", which its parameter does
+# not take; nor could the backend be piped whose proxy it is. This gives it its own type name back. An empty cell is none.
+class RevivedModel : System.Management.Automation.ArgumentTransformationAttribute {
+    [object] Transform([System.Management.Automation.EngineIntrinsics] $engine, [object] $value) {
+        if ($null -eq $value -or ($value -is [string] -and [string]::IsNullOrWhiteSpace($value))) {
+            return $null
+        }
+        $name = $value.PSObject.TypeNames[0]
+        if (-not $name.StartsWith('Deserialized.', [StringComparison]::Ordinal)) {
+            return $value
+        }
+        $copy = $value.PSObject.Copy()
+        $copy.PSObject.TypeNames.Insert(0, $name.Substring('Deserialized.'.Length))
+        return $copy
     }
 }
 
@@ -75,10 +92,12 @@ function Reset-AzApiManagementBackendConnection {
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendCredential')]
+        [RevivedModel()]
         $Credential,
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendProxy')]
+        [RevivedModel()]
         $Proxy,
 
         [Parameter(ValueFromPipelineByPropertyName)]
@@ -110,7 +129,7 @@ function Reset-AzApiManagementBackendConnection {
     process {
         $item = ''
         $own = $settings
-        if ($null -ne $InputObject -and -not $idIsGiven) {
+        if ($null -ne $InputObject -and -not $idIsGiven -and ($null -eq $_ -or [object]::ReferenceEquals($_, $InputObject))) {
             $target = $InputObject
             $id = "$($InputObject.Id)"
             $name = "$($InputObject.BackendId)"
@@ -124,7 +143,7 @@ function Reset-AzApiManagementBackendConnection {
             $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
             $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
             $item = ConvertTo-TargetJson $bound
-            if ($null -eq $InputObject -and (Test-Row $_)) {
+            if (Test-Row $_) {
                 $own = Get-RowSettings $PSBoundParameters @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy } $target $PSCmdlet
                 if ($null -eq $own) {
                     return

@@ -91,6 +91,5 @@ function script:New-LibraryError {
         $id = 'NativeLibraryNotFound'
         $text = "The library '$Path' cannot be loaded: $($Reason.Message)"
     }
-    $record = New-PlainErrorRecord $id $category $text $Path $Reason
-    [System.Management.Automation.RuntimeException]::new($text, $null, $record)
+    New-PlainErrorRecord $id $category $text $Path $Reason
 }

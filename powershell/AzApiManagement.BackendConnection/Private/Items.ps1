@@ -58,9 +58,8 @@ function script:Get-RowSettings {
     }
     try {
         ConvertTo-SettingsJson $given
-    } catch [System.Management.Automation.RuntimeException] {
-        $record = $_.Exception.ErrorRecord
-        $Cmdlet.WriteError([System.Management.Automation.ErrorRecord]::new($record.Exception, $record.FullyQualifiedErrorId, $record.CategoryInfo.Category, $Target))
+    } catch [ArgumentException] {
+        $Cmdlet.WriteError((New-PlainErrorRecord $_.FullyQualifiedErrorId InvalidArgument $_.Exception.Message $Target))
     }
 }
 

@@ -28,7 +28,7 @@ function script:Get-PropertyValue {
 function script:New-InvalidSetting {
     param([string] $Id, [string] $Message)
 
-    [System.Management.Automation.RuntimeException]::new($Message, $null, (New-PlainErrorRecord $Id InvalidArgument $Message $null))
+    New-PlainErrorRecord $Id InvalidArgument $Message $null
 }
 
 # Reads a hashtable of name to values, as Query and Header of a credential are.
@@ -152,7 +152,7 @@ function script:Get-GivenSettings {
     }
     try {
         ConvertTo-SettingsJson $given
-    } catch [System.Management.Automation.RuntimeException] {
-        $Cmdlet.ThrowTerminatingError($_.Exception.ErrorRecord)
+    } catch [ArgumentException] {
+        $Cmdlet.ThrowTerminatingError((New-PlainErrorRecord $_.FullyQualifiedErrorId InvalidArgument $_.Exception.Message $null))
     }
 }
