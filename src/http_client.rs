@@ -233,25 +233,33 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it did not answer in time".to_owned();
     }
-    // The outer errors only say that there was one; the innermost says which.
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    while let Some(next) = inside(cause) {
-        cause = next;
-    }
-    match cause.downcast_ref() {
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            format!(
-                "{cause} (to trust its issuer, name its certificate in {CERT_FILE} or install it in the system's store)"
-            )
-        }
-        _ => cause.to_string(),
+    let cause = innermost(error);
+    if is_refused_certificate(error) {
+        format!(
+            "{cause} (to trust its issuer, name its certificate in {CERT_FILE} or install it in the system's store)"
+        )
+    } else {
+        cause.to_string()
     }
 }
 
-/// The next inner error. What an I/O error carries is not its source.
-fn inside<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        Some(carried) => Some(carried),
-        None => error.source(),
+/// Whether TLS did not accept the server's certificate, which no other try will change.
+pub(crate) fn is_refused_certificate(error: &reqwest::Error) -> bool {
+    matches!(
+        innermost(error).downcast_ref(),
+        Some(rustls::Error::InvalidCertificate(_))
+    )
+}
+
+/// The outer errors only say that there was one; the innermost says which.
+fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    // What an I/O error carries is not its source.
+    while let Some(next) = match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(carried) => Some(carried as &(dyn std::error::Error + 'static)),
+        None => cause.source(),
+    } {
+        cause = next;
     }
+    cause
 }

@@ -41,12 +41,12 @@ pub(super) fn scope(context: &Context) -> String {
     format!("{}/.default", context.cloud.audience)
 }
 
-/// What went wrong, without the frame that `azure_identity` puts around it (its own name, a link).
+/// What went wrong, without the frames that `azure_identity` and its retries put around it.
 pub(super) fn reason(error: &Error, context: &Context) -> String {
-    let inner = error
-        .source()
-        .and_then(|source| source.downcast_ref::<Error>())
-        .unwrap_or(error);
+    let mut inner = error;
+    while let Some(next) = inner.source().and_then(|source| source.downcast_ref::<Error>()) {
+        inner = next;
+    }
     match inner.kind() {
         ErrorKind::HttpResponse { status, .. } if inner.to_string().trim().is_empty() => {
             format!(
@@ -90,7 +90,10 @@ impl HttpClient for SharedClient {
         }
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let failure = |error: reqwest::Error| {
-            let kind = if error.is_connect() {
+            // What kind it is decides whether `azure_core` tries again.
+            let kind = if http_client::is_refused_certificate(&error) {
+                ErrorKind::Other
+            } else if error.is_connect() {
                 ErrorKind::Connection
             } else {
                 ErrorKind::Io

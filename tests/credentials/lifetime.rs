@@ -1,0 +1,109 @@
+//! How long a token is used: it is asked for once, renewed before its end, dropped when it is refused.
+
+use std::time::Duration;
+
+use apim_emulator::Config;
+use test_support::{Kind, Session, item, random_token, run};
+
+use crate::stage::{HOUR, Stage, message, refused};
+
+/// The emulator's journal has no request that was refused for its token.
+#[track_caller]
+fn assert_none_unauthorized(stage: &Stage) {
+    let refused = stage.journal().into_iter().filter(|entry| entry.status == 401).count();
+    assert_eq!(refused, 0, "{:?}", stage.sent());
+}
+
+#[test]
+fn however_many_requests_wait_one_token_is_asked_for() {
+    let stage = Stage::new();
+    run(&stage.with_client_secret(), (0..300).map(|n| item(n % 10 + 1))).assert_all_succeeded();
+    assert_eq!(stage.token_requests().len(), 1);
+}
+
+#[test]
+fn a_run_outlives_its_tokens_and_never_uses_an_expired_one() {
+    let stage = Stage::with(Config {
+        token_lifetime: Duration::from_secs(2),
+        latency: Duration::from_millis(50),
+        ..Config::default()
+    });
+    // 400 resets, 4 at a time, 50 ms each: 5 seconds.
+    let options = stage.with_client_secret().window(4);
+    run(&options, (0..400).map(|n| item(n % 10 + 1))).assert_all_succeeded();
+    assert_none_unauthorized(&stage);
+    let tokens = stage.token_requests().len();
+    assert!(
+        (3..=10).contains(&tokens),
+        "{tokens} tokens for a run of about 5 s, a token living 2 s"
+    );
+}
+
+#[test]
+fn after_a_401_one_new_token_is_asked_for() {
+    let stage = Stage::new();
+    let session = Session::start(&stage.with_client_secret());
+    session.submit(&item(1));
+    session.events_until(|| session.progress().succeeded == 1);
+    stage.expire_tokens();
+    for n in 0..200 {
+        session.submit(&item(n % 10 + 1));
+    }
+    session.finish();
+    for event in session.rest().iter().filter(|event| event.kind == Kind::Result) {
+        assert_eq!(event.outcome(), "succeeded", "{}", event.text);
+    }
+    assert_eq!(session.progress().succeeded, 201);
+    assert_eq!(stage.token_requests().len(), 2);
+}
+
+#[test]
+fn a_token_variable_that_the_service_refuses_ends_the_run() {
+    let stage = Stage::new();
+    let token = random_token();
+    let options = stage.options().env("AZURE_ACCESS_TOKEN", &token).window(8);
+    let session = run(&options, (0..200).map(|n| item(n % 10 + 1)));
+    let fatal = session.of(Kind::Fatal);
+    assert_eq!(fatal.len(), 1, "{:?}", session.events);
+    assert_eq!(fatal[0].code(), "AuthenticationFailed");
+    assert!(
+        fatal[0].message().contains("AZURE_ACCESS_TOKEN"),
+        "{}",
+        fatal[0].message()
+    );
+    assert!(!fatal[0].text.contains(&token), "{}", fatal[0].text);
+    assert_eq!(session.progress.succeeded, 0);
+    let sent = stage.sent().len();
+    assert!(sent <= 16, "{sent} requests were sent with a token that is refused");
+}
+
+#[test]
+fn an_expired_token_variable_is_not_sent() {
+    let stage = Stage::new();
+    let expired = stage.issue_token(Duration::ZERO);
+    let error = refused(&stage.options().env("AZURE_ACCESS_TOKEN", &expired));
+    assert_eq!(error["code"], "AuthenticationFailed");
+    assert!(message(&error).contains("AZURE_ACCESS_TOKEN has expired"), "{error}");
+    assert_eq!(stage.sent().len(), 0);
+}
+
+#[test]
+fn a_token_variable_that_is_no_token_is_refused_at_once() {
+    let stage = Stage::new();
+    for value in ["two words", "line\nbreak", "snowman\u{2603}"] {
+        let options = stage.options().env("AZURE_ACCESS_TOKEN", value);
+        let (_, error) = Session::try_start(&options.to_json())
+            .err()
+            .expect("the session does not start");
+        assert_eq!(error["code"], "CredentialUnavailable");
+        assert!(
+            message(&error).contains("AZURE_ACCESS_TOKEN") && !message(&error).contains(value),
+            "{error}"
+        );
+    }
+    let run = run(
+        &stage.options().env("AZURE_ACCESS_TOKEN", stage.issue_token(HOUR)),
+        [item(1)],
+    );
+    run.assert_all_succeeded();
+}

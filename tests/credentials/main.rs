@@ -1,0 +1,8 @@
+//! Who is calling, through the C ABI: where tokens come from, how long they are used, and what they are sent over.
+
+mod chain;
+mod host;
+mod lifetime;
+mod network;
+mod sources;
+mod stage;
