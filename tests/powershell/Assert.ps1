@@ -17,6 +17,7 @@ function Test {
         return
     }
     Reset-Emulator
+    $ErrorActionPreference = 'Continue'
     $failure = try {
         foreach ($output in & $Body 2>&1) {
             if ($output -is [System.Management.Automation.ErrorRecord]) {

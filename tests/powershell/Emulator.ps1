@@ -7,8 +7,9 @@ function Invoke-Control {
     param([string] $Method, [string] $Path, [string] $Body)
 
     $request = [System.Net.Http.HttpRequestMessage]::new([System.Net.Http.HttpMethod]::new($Method), $Path)
+    $request.Headers.Add('Authorization', "Bearer $env:AZURE_ACCESS_TOKEN")
     if ($Body) {
-        $request.Content = [System.Net.Http.StringContent]::new($Body)
+        $request.Content = [System.Net.Http.StringContent]::new($Body, [System.Text.Encoding]::UTF8, 'application/json')
     }
     $answer = $script:Control.Send($request)
     try {
@@ -59,4 +60,12 @@ function Add-Fault {
     param([hashtable] $Fault)
 
     $null = Invoke-Control POST faults (ConvertTo-Json $Fault -Depth 5 -Compress)
+}
+
+# Makes a backend, or makes it anew, with this body. The journal does not keep that.
+function Set-EmulatorBackend {
+    param([string] $BackendId, [hashtable] $Body)
+
+    $null = Invoke-Control PUT "$(Get-BackendResourceId $BackendId)?api-version=2024-05-01" (ConvertTo-Json $Body -Depth 10 -Compress)
+    $null = Invoke-Control DELETE journal
 }
