@@ -109,15 +109,15 @@ function Reset-AzApiManagementBackendConnection {
         $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
         $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
         $settings = ''
-        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or
-            $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy')) {
-            Import-Rest
-            $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
-        }
         if ($null -eq $script:Native) {
             Import-Native $PSCmdlet
         }
         $native = $script:Native
+        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or
+            $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy') -or $TimeUntilReset -lt 0) {
+            Import-Rest
+            $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
+        }
         $utf8 = $script:Utf8
         $quoted = $script:Quoted
         # ShouldProcess is asked where it has something to say: it costs a tenth of what a reset does.

@@ -17,7 +17,9 @@ function Test {
         return
     }
     Reset-Emulator
-    $ErrorActionPreference = 'Continue'
+    # The module sees the global one, not that of the functions which call it.
+    $outside = $global:ErrorActionPreference
+    $global:ErrorActionPreference = 'Continue'
     $failure = try {
         foreach ($output in & $Body 2>&1) {
             if ($output -is [System.Management.Automation.ErrorRecord]) {
@@ -27,6 +29,8 @@ function Test {
         }
     } catch {
         Format-Failure $_
+    } finally {
+        $global:ErrorActionPreference = $outside
     }
     # A block without output gives no $null, but nothing, which is no JSON.
     $report = ConvertTo-Json ([ordered] @{ name = $Name; failure = $(if ($null -eq $failure) { $null } else { $failure }) }) -Compress

@@ -214,7 +214,7 @@ Test 'a time-out of another culture is sent in ASCII' {
         $culture.NumberFormat.NumberGroupSeparator = ' '
         [cultureinfo]::CurrentCulture = $culture
         Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -TimeUntilReset 1234567
-        $problem = Assert-WritesError { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -TimeUntilReset -5 }
+        $problem = Assert-WritesError { -5 | Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 }
     } finally {
         [cultureinfo]::CurrentCulture = $before
     }

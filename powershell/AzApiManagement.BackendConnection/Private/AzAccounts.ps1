@@ -11,7 +11,9 @@ function script:Get-AzAccountsOptions {
     if ($null -eq $getContext -or $null -eq $getToken) {
         return ''
     }
-    $context = @(& $getContext -ErrorAction Ignore)[0]
+    # -DefaultProfile of a cmdlet that has it stands for the current context, here and for the tokens.
+    $chosen = if ($null -ne $Run['DefaultProfile']) { @{ DefaultProfile = $Run['DefaultProfile'] } } else { @{} }
+    $context = @(& $getContext -ErrorAction Ignore @chosen)[0]
     if ($null -eq $context -or $null -eq (Get-PropertyValue $context 'Account')) {
         return ''
     }
@@ -39,6 +41,9 @@ function script:Send-AzAccountsToken {
         $tenant = Get-JsonText $Request 'tenant'
         if ($null -ne $tenant) {
             $arguments['TenantId'] = $tenant
+        }
+        if ($null -ne $Run['DefaultProfile']) {
+            $arguments['DefaultProfile'] = $Run['DefaultProfile']
         }
         $getToken = $Run.GetToken
         $result = @(& $getToken @arguments)[0]

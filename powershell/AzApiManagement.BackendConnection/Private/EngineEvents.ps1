@@ -3,7 +3,7 @@
 # A run is a hashtable that the cmdlet's blocks and these functions share:
 #   Session    the session's handle; zero when there is none
 #   Inputs     the inputs whose items are not done with, oldest first (a queue); First is the number of the oldest
-#   Output     a script block that turns a result's JSON into output
+#   Output     a script block that turns a result's JSON into output; it is given the JSON and the run
 #   GetToken   the command of Az.Accounts that gives tokens, where it is connected
 #   Started    when the session was started, in milliseconds of [Environment]::TickCount64
 
@@ -109,7 +109,7 @@ function script:Write-ItemResult {
     $target = Skip-Input $Run $Number
     switch (Get-JsonText $Json 'outcome') {
         'succeeded' {
-            foreach ($output in & $Run.Output $Json) {
+            foreach ($output in & $Run.Output $Json $Run) {
                 $Cmdlet.WriteObject($output)
             }
         }

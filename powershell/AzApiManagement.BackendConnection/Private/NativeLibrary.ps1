@@ -107,7 +107,7 @@ function script:ConvertTo-JsonBlock {
     param([string] $Text)
 
     if ($Text.IndexOfAny($script:Controls) -ge 0) {
-        return [System.Text.Json.JsonEncodedText]::Encode($Text).ToString().Replace('\u0001', '\u0000')
+        return [System.Text.Encodings.Web.JavaScriptEncoder]::Default.Encode($Text).Replace('\u0001', '\u0000')
     }
     $Text.Replace('\', '\\').Replace('"', '\"').Replace("`u{1}", '\u0000')
 }

@@ -17,6 +17,8 @@ function script:Update-RunProgress {
     $status = "$done done, $($values[3]) failed, $($values[6]) in flight, " + $rate.ToString('0.#', [cultureinfo]::CurrentCulture) + ' a second'
     $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $Run.Activity, $status)
     $left = $values[0] - $done
+    # How many pages will follow is not known, so there is no percentage and no time left.
+    $isPaged = $Run['IsPaged'] -eq $true
     if ($values[8] -gt 0) {
         $until = [datetime]::Now.AddMilliseconds($values[9]).ToString('T', [cultureinfo]::CurrentCulture)
         $record.CurrentOperation = "$($values[8]) waiting for the throttle, the next until $until"
@@ -27,10 +29,10 @@ function script:Update-RunProgress {
     } else {
         $Run.ThrottleTold = $false
     }
-    if ($values[0] -gt 0) {
+    if ($values[0] -gt 0 -and -not $isPaged) {
         $record.PercentComplete = [int] [Math]::Min(100, 100 * $done / $values[0])
     }
-    if ($rate -gt 0 -and $left -gt 0) {
+    if ($rate -gt 0 -and $left -gt 0 -and -not $isPaged) {
         $record.SecondsRemaining = [int] [Math]::Min([int]::MaxValue, $left / $rate)
     }
     $Run.ProgressShown = $true

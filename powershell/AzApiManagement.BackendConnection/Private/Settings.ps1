@@ -4,7 +4,8 @@
 function script:ConvertTo-JsonString {
     param([string] $Text)
 
-    '"' + [System.Text.Json.JsonEncodedText]::Encode($Text).ToString() + '"'
+    # Unlike JsonEncodedText, it does not throw at half of a surrogate pair, but puts U+FFFD in its place as UTF-8 does.
+    '"' + [System.Text.Encodings.Web.JavaScriptEncoder]::Default.Encode($Text) + '"'
 }
 
 # The value of a property under any of its names, or $null. Works on .NET objects, custom objects and hashtables alike.
@@ -135,7 +136,8 @@ function script:ConvertTo-SettingsJson {
     ',"settings":{' + [string]::Join(',', $members) + '}'
 }
 
-# What the command line says of the settings, as the member of every item; bad values end the call.
+# What the command line says of the settings, as the member of every item. A value that no item could be sent with ends the
+# call at once.
 function script:Get-GivenSettings {
     param([System.Collections.IDictionary] $Bound, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
@@ -151,8 +153,21 @@ function script:Get-GivenSettings {
         }
     }
     try {
-        ConvertTo-SettingsJson $given
+        $json = ConvertTo-SettingsJson $given
     } catch [ArgumentException] {
         $Cmdlet.ThrowTerminatingError((New-PlainErrorRecord $_.FullyQualifiedErrorId InvalidArgument $_.Exception.Message $null))
     }
+    $item = '{"id":"/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/any/providers/Microsoft.ApiManagement/service/any/backends/any"' + $json
+    if ($Bound.ContainsKey('TimeUntilReset')) {
+        $item += ",""after"":$($Bound['TimeUntilReset'])"
+    }
+    $bytes = $script:Utf8.GetBytes("$item}")
+    $native = $script:Native
+    $problem = [IntPtr[]]::new(1)
+    $status = $native::apimbc_item_check($bytes, $bytes.Length, $problem)
+    [array]::Clear($bytes)
+    if ($status -ne 0) {
+        Stop-OnEngineError $Cmdlet $status $problem[0]
+    }
+    $json
 }
