@@ -74,14 +74,15 @@ impl Request {
             Operation::Get => (Method::GET, ""),
         };
         let mut url = endpoint.clone();
+        let home = endpoint.path().trim_end_matches('/');
         match path.split_once('?') {
             // The link to a next page has a query of its own, which names the version.
             Some((path, query)) => {
-                url.set_path(path);
+                url.set_path(&format!("{home}{path}"));
                 url.set_query(Some(query));
             }
             None => {
-                url.set_path(&format!("{path}{suffix}"));
+                url.set_path(&format!("{home}{path}{suffix}"));
                 url.set_query(Some(QUERY));
             }
         }
@@ -207,19 +208,12 @@ impl Failure {
     }
 }
 
+/// Looks for a refused certificate in an error and in what it wraps: TLS errors come inside I/O errors, more than once.
 fn refused_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let inner = error
-        .downcast_ref::<std::io::Error>()
-        .and_then(|io| io.get_ref())
-        .map(|inner| inner as &(dyn std::error::Error + 'static));
-    [Some(error), inner]
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e.downcast_ref::<rustls::Error>())
-        .find_map(|e| match e {
-            rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
-            _ => None,
-        })
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(why.to_string());
+    }
+    refused_certificate(error.downcast_ref::<std::io::Error>()?.get_ref()?)
 }
 
 impl Answer {

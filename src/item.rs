@@ -75,17 +75,16 @@ pub(crate) struct Defaults<'a> {
 impl Item {
     /// Reads and checks an item.
     pub fn parse(json: &str, defaults: &Defaults) -> Result<Self> {
-        let input: Input = serde_json::from_str(json).map_err(|e| {
-            // serde_json's text can quote the input, which may hold a secret: only the place is told.
-            Error::invalid(
-                "InvalidItem",
-                format!(
-                    "The item is not the JSON object that is expected (line {}, column {}).",
-                    e.line(),
-                    e.column()
-                ),
-            )
-        })?;
+        // serde_json's text can quote the input, which may hold a secret: only the place is told.
+        let malformed = |line, column| {
+            let why = format!("The item is not the JSON object that is expected (line {line}, column {column}).");
+            Error::invalid("InvalidItem", why)
+        };
+        // serde also reads a struct from an array, in the order of its members: nothing that is documented.
+        if !json.trim_start().starts_with('{') {
+            return Err(malformed(1, 1));
+        }
+        let input: Input = serde_json::from_str(json).map_err(|e| malformed(e.line(), e.column()))?;
         let after = input.after.map(check_after).transpose()?;
         let settings = match input.settings {
             Some(settings) if !settings.is_empty() => Some(settings.into_body()?),
@@ -180,12 +179,17 @@ fn page(link: &str, endpoint: &str) -> Result<(String, String)> {
     };
     let link = url::Url::parse(link).map_err(|_| refused())?;
     let home = url::Url::parse(endpoint).map_err(|_| refused())?;
-    let mut segments = link.path_segments().ok_or_else(refused)?;
+    // What comes first is the endpoint's own path, which is put before every request's.
+    let path = link
+        .path()
+        .strip_prefix(home.path().trim_end_matches('/'))
+        .ok_or_else(refused)?;
+    let mut segments = path.split('/').skip(1);
     let (first, subscription) = (segments.next(), segments.next());
     if link.origin() != home.origin() || !first.is_some_and(|s| s.eq_ignore_ascii_case("subscriptions")) {
         return Err(refused());
     }
     let subscription = subscription.ok_or_else(refused)?.to_lowercase();
     let query = link.query().map(|q| format!("?{q}")).unwrap_or_default();
-    Ok((format!("{}{query}", link.path()), subscription))
+    Ok((format!("{path}{query}"), subscription))
 }

@@ -44,7 +44,7 @@ pub(super) async fn from_environment(context: &Context) -> Attempt {
         .filter(|name| env.get(name).is_none())
         .collect();
     if secret_form(env).is_none() {
-        missing.push("AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH");
+        missing.push("AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)");
     }
     let (Some(tenant), Some(client), Some(_)) = (env.get(TENANT), env.get(CLIENT), secret_form(env)) else {
         return Err(not_set(&missing));
@@ -143,6 +143,5 @@ async fn ask(credential: &dyn TokenCredential, context: &Context) -> Attempt {
 }
 
 fn not_set(missing: &[&str]) -> Refusal {
-    let verb = if missing.len() == 1 { "is" } else { "are" };
-    Refusal::Unavailable(format!("{} {verb} not set", missing.join(", ")))
+    Refusal::Unavailable(format!("not set: {}", missing.join(", ")))
 }

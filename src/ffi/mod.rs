@@ -331,5 +331,10 @@ pub extern "C" fn apimbc_session_cancel(session: *const Session) -> Status {
 /// nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn apimbc_session_free(session: *mut Session) {
-    let _ = catch_unwind(|| drop(SESSIONS.remove(session.addr())));
+    let _ = catch_unwind(|| {
+        // Cancelled here, since another thread's call may keep the object for a while.
+        if let Some(session) = SESSIONS.remove(session.addr()) {
+            session.cancel();
+        }
+    });
 }

@@ -390,6 +390,11 @@ impl Session {
         let now = Instant::now();
         let state = self.core.lock();
         let (throttled, until) = state.lanes.throttled();
+        // A refused request waits for its own time, whatever its bucket has by then.
+        let refused = state.delayed.iter().filter(|(_, job)| job.refusals > 0);
+        let throttled = throttled + refused.clone().count();
+        let first_refused = refused.map(|((until, _), _)| *until).next();
+        let until = [until, first_refused].into_iter().flatten().min();
         Progress {
             settled: state.order.first(),
             queued: (state.lanes.queued() + state.delayed.len()) as u64,
