@@ -105,6 +105,15 @@ function Reset-AzApiManagementBackendConnection {
     )
 
     begin {
+        # A function of a module sees the global preferences only. This one obeys those of the calling script, as a compiled
+        # cmdlet does: with $WhatIfPreference set there, nothing may be sent.
+        if (-not $PSBoundParameters.ContainsKey('WhatIf')) { $WhatIfPreference = $PSCmdlet.GetVariableValue('WhatIfPreference', $false) }
+        if (-not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = $PSCmdlet.GetVariableValue('ConfirmPreference', 'High') }
+        if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.GetVariableValue('ErrorActionPreference', 'Continue') }
+        if (-not $PSBoundParameters.ContainsKey('Verbose')) { $VerbosePreference = $PSCmdlet.GetVariableValue('VerbosePreference', 'SilentlyContinue') }
+        if (-not $PSBoundParameters.ContainsKey('Debug')) { $DebugPreference = $PSCmdlet.GetVariableValue('DebugPreference', 'SilentlyContinue') }
+        if (-not $PSBoundParameters.ContainsKey('ProgressAction')) { $ProgressPreference = $PSCmdlet.GetVariableValue('ProgressPreference', 'Continue') }
+
         # What stands on the command line holds for every item, and is always meant.
         $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
         $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')

@@ -39,7 +39,7 @@ function script:Send-AzAccountsToken {
     try {
         $arguments = @{ ResourceUrl = Get-JsonText $Request 'audience'; ErrorAction = 'Stop' }
         $tenant = Get-JsonText $Request 'tenant'
-        if ($null -ne $tenant) {
+        if ($null -ne $tenant -and $Run.GetToken.Parameters.ContainsKey('TenantId')) {
             $arguments['TenantId'] = $tenant
         }
         if ($null -ne $Run['DefaultProfile']) {

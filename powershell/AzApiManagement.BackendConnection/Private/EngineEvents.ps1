@@ -96,7 +96,9 @@ function script:Write-EngineLog {
     param([System.Management.Automation.PSCmdlet] $Cmdlet, [System.Text.Json.JsonElement] $Json)
 
     $text = Get-JsonText $Json 'text'
-    if ((Get-JsonText $Json 'level') -eq 'debug') {
+    # With -Debug and without -Verbose, PowerShell would ask at each verbose line whether to go on.
+    $bound = $Cmdlet.MyInvocation.BoundParameters
+    if ((Get-JsonText $Json 'level') -eq 'debug' -or ($bound.ContainsKey('Debug') -and -not $bound.ContainsKey('Verbose'))) {
         $Cmdlet.WriteDebug($text)
     } else {
         $Cmdlet.WriteVerbose($text)

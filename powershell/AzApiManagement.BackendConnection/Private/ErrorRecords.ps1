@@ -89,7 +89,13 @@ function script:New-LibraryError {
         $text = "The engine of this module is not at '$Path'. Install a package of the module that has a library for this system (runtimes/<system>-<processor>/native), or name the library in AZAPIM_NATIVE_LIBRARY."
     } else {
         $id = 'NativeLibraryNotFound'
-        $text = "The library '$Path' cannot be loaded: $($Reason.Message)"
+        # Of a library with an absolute path, a P/Invoke method does not tell what the system said of it.
+        try {
+            [System.Runtime.InteropServices.NativeLibrary]::Free([System.Runtime.InteropServices.NativeLibrary]::Load($Path))
+        } catch {
+            $Reason = $_.Exception.GetBaseException()
+        }
+        $text = "The library '$Path' cannot be loaded. Install the package of the module for this system and processor, and unset AZAPIM_NATIVE_LIBRARY if it is set. The system says: $($Reason.Message)"
     }
     New-PlainErrorRecord $id $category $text $Path $Reason
 }
