@@ -3,29 +3,41 @@
 
 $script:ModelNamespace = 'Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.'
 
-# Types of Az that are loaded, by name; looked up anew while they are not, since Az may be imported later.
+# Types of Az that are loaded, by name; looked up anew when another assembly is loaded, since Az may be imported later.
 $script:AzTypes = @{}
+$script:AssembliesSearched = 0
 
-function script:New-AzModel {
-    param([string] $Name, [System.Collections.Specialized.OrderedDictionary] $Members)
+function script:Find-AzType {
+    param([string] $Name)
 
-    $fullName = $script:ModelNamespace + $Name
-    $type = $script:AzTypes[$Name]
-    if ($null -eq $type) {
-        foreach ($assembly in [AppDomain]::CurrentDomain.GetAssemblies()) {
-            $type = if (-not $assembly.IsDynamic -or $assembly.GetName().Name.StartsWith('Microsoft.Azure.')) { $assembly.GetType($fullName) }
+    $assemblies = [AppDomain]::CurrentDomain.GetAssemblies()
+    if ($assemblies.Length -ne $script:AssembliesSearched) {
+        $script:AzTypes.Clear()
+        $script:AssembliesSearched = $assemblies.Length
+    }
+    if (-not $script:AzTypes.ContainsKey($Name)) {
+        $script:AzTypes[$Name] = $null
+        foreach ($assembly in $assemblies) {
+            if ($assembly.IsDynamic -and -not $assembly.GetName().Name.StartsWith('Microsoft.Azure.')) {
+                continue
+            }
+            $type = $assembly.GetType($script:ModelNamespace + $Name)
             if ($null -ne $type) {
                 $script:AzTypes[$Name] = $type
                 break
             }
         }
     }
+    $script:AzTypes[$Name]
+}
+
+function script:New-AzModel {
+    param([string] $Name, [System.Collections.Specialized.OrderedDictionary] $Members)
+
+    $type = Find-AzType $Name
     if ($null -eq $type) {
-        $object = [psobject]::new()
-        foreach ($member in $Members.GetEnumerator()) {
-            $object.PSObject.Properties.Add([psnoteproperty]::new($member.Key, $member.Value))
-        }
-        $object.PSObject.TypeNames.Insert(0, $fullName)
+        $object = [pscustomobject] $Members
+        $object.PSObject.TypeNames.Insert(0, $script:ModelNamespace + $Name)
         return $object
     }
     $object = $type::new()
@@ -84,11 +96,8 @@ function script:ConvertTo-ValuesTable {
 }
 
 function script:ConvertTo-Credentials {
-    param([object] $Json)
+    param([System.Text.Json.JsonElement] $Json)
 
-    if ($null -eq $Json) {
-        return
-    }
     $authorization = Get-JsonElement $Json 'authorization'
     New-AzModel 'PsApiManagementBackendCredential' ([ordered]@{
             Certificate   = Get-JsonStrings (Get-JsonElement $Json 'certificate')
@@ -104,11 +113,8 @@ function script:ConvertTo-Credentials {
 }
 
 function script:ConvertTo-Proxy {
-    param([object] $Json)
+    param([System.Text.Json.JsonElement] $Json)
 
-    if ($null -eq $Json) {
-        return
-    }
     $user = Get-JsonText $Json 'username'
     $password = Get-JsonText $Json 'password'
     $credential = [pscredential]::Empty
@@ -126,11 +132,8 @@ function script:ConvertTo-Proxy {
 }
 
 function script:ConvertTo-ServiceFabric {
-    param([object] $Json)
+    param([System.Text.Json.JsonElement] $Json)
 
-    if ($null -eq $Json) {
-        return
-    }
     $names = Get-JsonElement $Json 'serverX509Names'
     $x509Names = if ($null -ne $names) {
         $table = @{}
@@ -152,11 +155,8 @@ function script:ConvertTo-ServiceFabric {
 
 # What Az calls Properties: the checks that are skipped, only those that the service told of.
 function script:ConvertTo-SkippedChecks {
-    param([object] $Json)
+    param([System.Text.Json.JsonElement] $Json)
 
-    if ($null -eq $Json) {
-        return
-    }
     $checks = [System.Collections.Generic.Dictionary[string, object]]::new()
     foreach ($pair in @('validateCertificateChain', 'skipCertificateChainValidation'), @('validateCertificateName', 'skipCertificateNameValidation')) {
         $value = Get-JsonElement $Json $pair[0]
@@ -167,25 +167,42 @@ function script:ConvertTo-SkippedChecks {
     $checks
 }
 
+# A fleet with -PassThru comes through here once an item, so each object of the JSON is gone through once only.
 function script:ConvertTo-Backend {
     param([System.Text.Json.JsonElement] $Json)
 
-    $id = Get-JsonText $Json 'id'
-    $segments = ([string] $id).Split('/')
-    $properties = Get-JsonElement $Json 'properties'
+    $root = @{}
+    $texts = @{}
+    $objects = @{}
+    foreach ($member in $Json.EnumerateObject()) {
+        $root[$member.Name] = $member.Value
+    }
+    if ($root.ContainsKey('properties') -and $root['properties'].ValueKind -eq 'Object') {
+        foreach ($member in $root['properties'].EnumerateObject()) {
+            $value = $member.Value
+            if ($value.ValueKind -eq 'String') {
+                $texts[$member.Name] = $value.GetString()
+            } elseif ($value.ValueKind -eq 'Object') {
+                $objects[$member.Name] = $value
+            }
+        }
+    }
+    $id = "$($root['id'])"
+    $segments = $id.Split('/')
+    $fabric = if ($objects.ContainsKey('properties')) { Get-JsonElement $objects['properties'] 'serviceFabricCluster' }
     New-AzModel 'PsApiManagementBackend' ([ordered]@{
             Id                   = $id
             ResourceGroupName    = if ($segments.Length -gt 8) { $segments[4] }
             ServiceName          = if ($segments.Length -gt 8) { $segments[8] }
-            BackendId            = Get-JsonText $Json 'name'
-            Protocol             = if ($null -ne $properties) { Get-JsonText $properties 'protocol' }
-            ResourceId           = if ($null -ne $properties) { Get-JsonText $properties 'resourceId' }
-            Title                = if ($null -ne $properties) { Get-JsonText $properties 'title' }
-            Description          = if ($null -ne $properties) { Get-JsonText $properties 'description' }
-            Url                  = if ($null -ne $properties) { Get-JsonText $properties 'url' }
-            Properties           = ConvertTo-SkippedChecks (Get-JsonElement $Json 'properties', 'tls')
-            Proxy                = ConvertTo-Proxy (Get-JsonElement $Json 'properties', 'proxy')
-            Credentials          = ConvertTo-Credentials (Get-JsonElement $Json 'properties', 'credentials')
-            ServiceFabricCluster = ConvertTo-ServiceFabric (Get-JsonElement $Json 'properties', 'properties', 'serviceFabricCluster')
+            BackendId            = "$($root['name'])"
+            Protocol             = $texts['protocol']
+            ResourceId           = $texts['resourceId']
+            Title                = $texts['title']
+            Description          = $texts['description']
+            Url                  = $texts['url']
+            Properties           = if ($objects.ContainsKey('tls')) { ConvertTo-SkippedChecks $objects['tls'] }
+            Proxy                = if ($objects.ContainsKey('proxy')) { ConvertTo-Proxy $objects['proxy'] }
+            Credentials          = if ($objects.ContainsKey('credentials')) { ConvertTo-Credentials $objects['credentials'] }
+            ServiceFabricCluster = if ($null -ne $fabric) { ConvertTo-ServiceFabric $fabric }
         })
 }
