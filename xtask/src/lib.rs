@@ -2,6 +2,7 @@
 //! ([`pwsh`]) and the modules ([`stage`]).
 #![deny(unsafe_code)]
 
+pub mod bench;
 pub mod demo;
 mod download;
 pub mod emulator;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{demo, header, package, pwsh, stage};
+use xtask::{bench, demo, header, package, pwsh, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -27,6 +27,11 @@ enum Task {
         #[arg(long, value_name = "DIR")]
         native: Option<PathBuf>,
     },
+    /// Measure what the product costs, beside baselines.
+    Bench(bench::Options),
+    /// One run of a contender that is written in Rust; `bench` starts it.
+    #[command(subcommand, hide = true)]
+    BenchClient(bench::client::Client),
     /// Make include/apim_backend_connection.h from src/ffi/.
     Header {
         /// Write nothing; fail when the header that is kept is out of date.
@@ -52,6 +57,8 @@ fn run(task: Task) -> Result<()> {
         Task::Stage => println!("{}", stage::stage()?.modules.display()),
         Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
+        Task::Bench(options) => bench::bench(&options)?,
+        Task::BenchClient(client) => bench::client::run(&client)?,
         Task::Header { check: true } => header::check()?,
         Task::Header { check: false } => header::write()?,
         Task::Pwsh => println!("{}", pwsh::find()?.path.display()),

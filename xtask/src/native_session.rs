@@ -127,9 +127,7 @@ pub(crate) struct Counts {
     pub succeeded: u64,
     pub failed: u64,
     pub cancelled: u64,
-    pub requests: u64,
     pub refusals: u64,
-    pub retries: u64,
 }
 
 impl NativeSession {
@@ -170,32 +168,16 @@ impl NativeSession {
     }
 
     pub fn counts(&self) -> Counts {
-        let mut values = [0; 13];
+        let mut values = [0; 12];
         // SAFETY: there is a place for that many values.
         unsafe { (self.library.functions.session_progress)(self.handle, values.as_mut_ptr(), values.len()) };
-        let [
-            submitted,
-            _,
-            succeeded,
-            failed,
-            cancelled,
-            _,
-            _,
-            _,
-            _,
-            _,
-            requests,
-            refusals,
-            retries,
-        ] = values;
+        // docs/abi.md numbers them.
         Counts {
-            submitted,
-            succeeded,
-            failed,
-            cancelled,
-            requests,
-            refusals,
-            retries,
+            submitted: values[0],
+            succeeded: values[2],
+            failed: values[3],
+            cancelled: values[4],
+            refusals: values[11],
         }
     }
 
