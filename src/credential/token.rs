@@ -10,6 +10,7 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::ffi::core_dump;
 use crate::secret::Secret;
 
 /// A new token is asked for this long before the end of the old one, as the Azure SDKs do, or after half of its
@@ -51,6 +52,7 @@ impl Token {
         let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + text.len()));
         header.extend_from_slice(b"Bearer ");
         header.extend_from_slice(text.as_bytes());
+        core_dump::leave_out(&header);
         // Every clone of the header shares these bytes; they are wiped with the last one.
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(header)).ok()?;
         authorization.set_sensitive(true);

@@ -26,8 +26,8 @@ fn without_any_source_each_is_listed_with_its_reason() {
     let lines: Vec<&str> = message(&error).lines().collect();
     let expected = [
         "No credential was found. Tried, in this order:",
-        "  EnvironmentCredential: AZURE_TENANT_ID, AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH are not set.",
-        "  WorkloadIdentityCredential: AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE are not set.",
+        "  EnvironmentCredential: not set: AZURE_TENANT_ID, AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH).",
+        "  WorkloadIdentityCredential: not set: AZURE_TENANT_ID, AZURE_FEDERATED_TOKEN_FILE.",
         "  ManagedIdentityCredential (IMDS): there is no metadata service at 127.0.0.1: ",
         "  Azure CLI: az not found on PATH.",
         "  Azure Developer CLI: ERROR: not logged in, run `azd auth login` to login.",

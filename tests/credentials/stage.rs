@@ -42,7 +42,7 @@ impl Stage {
             tls: true,
             plain_beside_tls: true,
             check_issued_tokens: true,
-            backends: 10,
+            backends: 200,
             ..config
         });
         Self { emulator }
@@ -189,27 +189,14 @@ impl Programs {
         }
     }
 
-    /// How `az account get-access-token` answers.
+    /// An `az` that is signed in.
     pub fn add_azure_cli(&self, token: &str) {
-        let answer = json!({
-            "accessToken": token,
-            "expiresOn": "2100-01-01 00:00:00.000000",
-            "expires_on": 4_102_444_800_u64,
-            "subscription": "00000000-0000-0000-0000-000000000001",
-            "tenant": TENANT,
-            "tokenType": "Bearer",
-        });
-        self.add("az", &answer.to_string(), "", 0);
+        self.add("az", &azure_cli_answer(token), "", 0);
     }
 
-    /// How `azd auth token` answers.
+    /// An `azd` that is signed in.
     pub fn add_azure_developer_cli(&self, token: &str) {
-        self.add(
-            "azd",
-            &json!({ "token": token, "expiresOn": "2100-01-01T00:00:00Z" }).to_string(),
-            "",
-            0,
-        );
+        self.add("azd", &azure_developer_cli_answer(token), "", 0);
     }
 
     /// The arguments of each call of a program.
@@ -229,6 +216,24 @@ impl Programs {
     fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).expect("a file is written");
     }
+}
+
+/// How `az account get-access-token` answers.
+pub fn azure_cli_answer(token: &str) -> String {
+    let answer = json!({
+        "accessToken": token,
+        "expiresOn": "2100-01-01 00:00:00.000000",
+        "expires_on": 4_102_444_800_u64,
+        "subscription": "00000000-0000-0000-0000-000000000001",
+        "tenant": TENANT,
+        "tokenType": "Bearer",
+    });
+    answer.to_string()
+}
+
+/// How `azd auth token` answers.
+pub fn azure_developer_cli_answer(token: &str) -> String {
+    json!({ "token": token, "expiresOn": "2100-01-01T00:00:00Z" }).to_string()
 }
 
 /// A certificate file of these tests.
