@@ -200,10 +200,11 @@ function Reset-AzApiManagementBackendConnection {
         $taken++
         if ($status -ne 0) {
             Import-Rest
+            # A session that takes no more has ended by an error, which is among the events.
+            $null = Receive-EngineEvents $run $PSCmdlet 0
             if ($status -ne 3) {
                 Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
             }
-            $null = Receive-EngineEvents $run $PSCmdlet 0
         }
         if (($taken -band 63) -eq 0) {
             Import-Rest

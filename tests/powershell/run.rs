@@ -129,7 +129,7 @@ impl Run {
         fs::create_dir(&home).map_err(|error| error.to_string())?;
         fs::write(&certificate, emulator.ca_pem().unwrap_or_default()).map_err(|error| error.to_string())?;
         fs::write(scratch.join("chosen"), self.chosen.join("\n")).map_err(|error| error.to_string())?;
-        let variables: [(&str, OsString); 10] = [
+        let variables: [(&str, OsString); 11] = [
             ("AZURE_RESOURCE_MANAGER_ENDPOINT", emulator.url().into()),
             ("SSL_CERT_FILE", certificate.into()),
             ("AZURE_SUBSCRIPTION_ID", "00000000-0000-0000-0000-000000000001".into()),
@@ -144,6 +144,7 @@ impl Run {
             ("PSModulePath", modules.into()),
             ("TEST_CONTROL", emulator.http_url().unwrap_or_default().into()),
             ("TEST_SCRATCH", scratch.into()),
+            ("TEST_RUSTC", Path::new(env!("CARGO")).with_file_name("rustc").into()),
         ];
         command.envs(variables).arg("-File").arg(&self.file.path);
         Ok(command)

@@ -1,0 +1,122 @@
+# -WhatIf and -Confirm.
+
+. "$PSScriptRoot/Setup.ps1"
+. "$PSScriptRoot/Process.ps1"
+
+$context = New-Context
+
+Test '-WhatIf sends nothing' {
+    Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Protocol http -Url 'https://contoso.com/' -PassThru -WhatIf
+    (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -WhatIf
+    Assert-Equal (Get-Journal) @() 'sent'
+}
+
+Test '-WhatIf gives no output, not even with -PassThru' {
+    $output = (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -WhatIf -PassThru
+    Assert-Equal $output @() 'output'
+}
+
+Test '-WhatIf says what would be done, to which backend' {
+    $told = Invoke-Script @"
+$Preamble
+Reset-AzApiManagementBackendConnection -Context `$context -BackendId plain -WhatIf
+Reset-AzApiManagementBackendConnection -Context `$context -BackendId timed -TimeUntilReset 30 -WhatIf
+Reset-AzApiManagementBackendConnection -Context `$context -BackendId changed -Url https://contoso.com/ -WhatIf
+New-Backend piped | Reset-AzApiManagementBackendConnection -WhatIf
+New-Backend 'it''s "quoted"' | Reset-AzApiManagementBackendConnection -WhatIf
+"@
+    Assert-Equal ($told.Output.TrimEnd() -split '\r?\n') @(
+        'What if: Performing the operation "Reset connection" on target "backend ''plain'' of service ''contoso''".'
+        'What if: Performing the operation "Reset connection in 30 seconds" on target "backend ''timed'' of service ''contoso''".'
+        'What if: Performing the operation "Reset connection after changing its settings" on target "backend ''changed'' of service ''contoso''".'
+        'What if: Performing the operation "Reset connection" on target "backend ''piped'' of service ''contoso''".'
+        'What if: Performing the operation "Reset connection" on target "backend ''it''s "quoted"'' of service ''contoso''".'
+    ) 'told'
+    Assert-Equal $told.Errors '' 'errors'
+}
+
+Test '-WhatIf needs no credential, no subscription and no service' {
+    $told = Invoke-Script @"
+$Preamble
+Reset-AzApiManagementBackendConnection -Context `$context -BackendId 1 -WhatIf
+New-Backend 1 | Reset-AzApiManagementBackendConnection -WhatIf
+"@ @{ AZURE_ACCESS_TOKEN = $null; AZURE_SUBSCRIPTION_ID = $null; AZURE_RESOURCE_MANAGER_ENDPOINT = $null; SSL_CERT_FILE = $null }
+    Assert-Equal $told.Errors '' 'errors'
+    Assert-Equal @($told.Output.TrimEnd() -split '\r?\n').Count 2 'lines'
+    Assert-Equal (Get-EmulatorStats).badTokens 0 'requests that were refused'
+    Assert-Equal (Get-Journal) @() 'sent'
+}
+
+Test 'bad input is an error with -WhatIf, and the others are told of' {
+    $told = Invoke-Script @"
+$Preamble
+(New-Backend 1), (New-Backend 2 -Id nonsense), (New-Backend 3) | Reset-AzApiManagementBackendConnection -WhatIf
+"@
+    Assert-Contains $told.Errors "'nonsense'"
+    Assert-Equal @($told.Output.TrimEnd() -split '\r?\n').Count 2 'lines'
+    Assert-Equal (Get-Journal) @() 'sent'
+}
+
+Test 'bad input is an error with -WhatIf where there is no credential at all' {
+    $told = Invoke-Script @"
+$Preamble
+`$problem = `$null
+New-Backend 2 -Id nonsense | Reset-AzApiManagementBackendConnection -WhatIf -ErrorVariable problem -ErrorAction SilentlyContinue
+`$problem.FullyQualifiedErrorId
+"@ @{ AZURE_ACCESS_TOKEN = $null; AZURE_SUBSCRIPTION_ID = $null; PATH = $env:HOME; AZURE_RESOURCE_MANAGER_ENDPOINT = $null }
+    Assert-Equal $told.Output.TrimEnd() 'InvalidResourceId,Reset-AzApiManagementBackendConnection' 'told'
+}
+
+Test '$WhatIfPreference counts' {
+    $global:WhatIfPreference = $true
+    try {
+        New-Backend 1 | Reset-AzApiManagementBackendConnection
+        Assert-Equal (Get-Journal) @() 'sent'
+        New-Backend 1 | Reset-AzApiManagementBackendConnection -WhatIf:$false
+        Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
+    } finally {
+        $global:WhatIfPreference = $false
+    }
+}
+
+Test '-Confirm asks for each backend, and sends those that are agreed to' {
+    $told = Invoke-Script "$Preamble
+(New-Backend 1), (New-Backend 2), (New-Backend 3) | Reset-AzApiManagementBackendConnection -Confirm" -Arguments @() -Lines 'n', 'y', 'n'
+    Assert-Contains $told.Output "backend '1' of service 'contoso'"
+    Assert-Contains $told.Output "backend '3' of service 'contoso'"
+    Assert-Equal (Get-Sent) 'POST 2/reconnect' "sent; told: $($told.Output) $($told.Errors)"
+}
+
+Test '-Confirm: yes to all, no to all' {
+    $null = Invoke-Script "$Preamble
+(New-Backend 1), (New-Backend 2), (New-Backend 3) | Reset-AzApiManagementBackendConnection -Confirm" -Arguments @() -Lines 'a'
+    Assert-Equal (Get-SentSorted) 'POST 1/reconnect', 'POST 2/reconnect', 'POST 3/reconnect' 'yes to all'
+    $null = Invoke-Control DELETE journal
+    $null = Invoke-Script "$Preamble
+(New-Backend 1), (New-Backend 2), (New-Backend 3) | Reset-AzApiManagementBackendConnection -Confirm" -Arguments @() -Lines 'y', 'l'
+    Assert-Equal (Get-Sent) 'POST 1/reconnect' 'no to all'
+}
+
+Test 'bad input is not asked about' {
+    $told = Invoke-Script "$Preamble
+New-Backend 1 -Id nonsense | Reset-AzApiManagementBackendConnection -Confirm" -Arguments @() -Lines @()
+    Assert-Contains $told.Errors "'nonsense'"
+    Assert-NotContains $told.Output 'Are you sure'
+}
+
+Test '-Confirm:$false asks nothing, whatever the preference' {
+    $told = Invoke-Script "$Preamble
+`$ConfirmPreference = 'Low'
+New-Backend 1 | Reset-AzApiManagementBackendConnection -Confirm:`$false"
+    Assert-Equal $told.Errors '' 'errors'
+    Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
+}
+
+Test 'a reset asks nothing by default, and where the preference is Medium it does' {
+    $told = Invoke-Script "$Preamble
+New-Backend 1 | Reset-AzApiManagementBackendConnection
+`$ConfirmPreference = 'Medium'
+New-Backend 2 | Reset-AzApiManagementBackendConnection" -Arguments @() -Lines 'n'
+    Assert-Contains $told.Output "backend '2' of service 'contoso'"
+    Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
+}
