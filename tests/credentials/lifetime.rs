@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apim_emulator::Config;
+use apim_emulator::{Config, Fault, FaultAction};
 use test_support::{Kind, Session, item, random_token, run};
 
 use crate::stage::{HOUR, Stage, message, refused};
@@ -55,6 +55,22 @@ fn after_a_401_one_new_token_is_asked_for() {
     }
     assert_eq!(session.progress().succeeded, 201);
     assert_eq!(stage.token_requests().len(), 2);
+}
+
+#[test]
+fn a_new_token_that_is_refused_too_is_a_fatal_error_with_the_services_reason() {
+    let stage = Stage::new();
+    stage.add_fault(Fault::new("/backends/", FaultAction::status(401)).times(u32::MAX));
+    let session = run(&stage.with_client_secret(), [item(1)]);
+    let event = session
+        .events
+        .iter()
+        .find(|event| event.json["error"].is_object())
+        .expect("an error");
+    assert_eq!(event.error()["status"], 401, "{}", event.text);
+    assert_eq!(event.error()["fatal"], true, "{}", event.text);
+    assert_eq!(event.error()["category"], "AuthenticationError", "{}", event.text);
+    assert_eq!(stage.token_requests().len(), 2, "{:?}", stage.token_requests());
 }
 
 #[test]
