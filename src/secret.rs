@@ -1,6 +1,8 @@
-//! Text that must not be seen: wiped when dropped, masked when printed.
+//! Text that must not be seen: wiped when dropped, masked when printed, left out of core dumps on Linux.
 
 use zeroize::Zeroizing;
+
+use crate::ffi::core_dump;
 
 /// A token, password or key. `Debug` shows only that there is one; the memory is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
@@ -9,6 +11,7 @@ pub struct Secret(Zeroizing<String>);
 impl Secret {
     /// Takes the text over. Copies made before are the caller's to wipe.
     pub fn new(text: String) -> Self {
+        core_dump::leave_out(text.as_bytes());
         Self(Zeroizing::new(text))
     }
 
@@ -21,5 +24,30 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(****)")
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_left_out_of_core_dumps() {
+        let secret = Secret::new("a token that nobody may read".repeat(8));
+        let address = secret.expose().as_ptr().addr();
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("Linux tells of its mappings");
+        let mut here = false;
+        let flags = maps.lines().find(|line| {
+            if let Some((from, to)) = line.split(' ').next().and_then(|range| range.split_once('-')) {
+                let bound = |text| usize::from_str_radix(text, 16).unwrap_or(0);
+                here = (bound(from)..bound(to)).contains(&address);
+            }
+            here && line.starts_with("VmFlags:")
+        });
+        // "dd": do not dump.
+        assert!(
+            flags.is_some_and(|flags| flags.split(' ').any(|flag| flag == "dd")),
+            "{flags:?}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! All `unsafe` of the engine is here, and no logic: a call reads the caller's memory, asks the engine, and writes the
 //! answer. Every body runs in [`guarded`], so that no panic crosses.
 
+pub(crate) mod core_dump;
 mod handles;
 mod memory;
 mod status;

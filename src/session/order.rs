@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use super::event::Outcome;
 
 enum Slot {
-    /// No request of it is out with its answer unknown.
+    /// No request of it has gone out.
     Waiting,
-    /// A request is out, or its answer never came: the service may have acted on it.
+    /// A request of it has gone out.
     Sent,
     /// Ended; waits for its turn.
     Settled(Outcome),
@@ -53,10 +53,11 @@ impl Order {
         self.slots.get_mut(at as usize)
     }
 
-    /// Notes whether a request of the item is out with its answer unknown.
-    pub fn mark_sent(&mut self, index: u64, sent: bool) {
-        if let Some(slot @ (Slot::Waiting | Slot::Sent)) = self.slot(index) {
-            *slot = if sent { Slot::Sent } else { Slot::Waiting };
+    /// Notes that a request of the item has gone out. It stays so, whatever comes back: nothing that was sent is to be
+    /// called unsent.
+    pub fn mark_sent(&mut self, index: u64) {
+        if let Some(slot @ Slot::Waiting) = self.slot(index) {
+            *slot = Slot::Sent;
         }
     }
 

@@ -122,7 +122,7 @@ impl Core {
         });
         match &cleared {
             Some(cleared) => {
-                state.order.mark_sent(cleared.job.index, true);
+                state.order.mark_sent(cleared.job.index);
                 state.counts.in_flight += 1;
                 state.counts.requests += 1;
                 // More can be sent than there are workers: after a pause for a token, say.
@@ -179,7 +179,6 @@ impl Core {
         now: Instant,
     ) {
         let index = job.index;
-        let unanswered = result.is_err();
         let refused = matches!(&result, Ok(answer) if answer.status == 429);
         job.tries += u32::from(!refused);
         job.refusals += u32::from(refused);
@@ -206,14 +205,10 @@ impl Core {
             Then::Settle(outcome) => self.settle(&mut state, index, outcome),
             Then::Again(job) => {
                 let moved_on = job.step != sent_step;
-                // A step that went through may not be called unsent; one that was refused may.
-                state.order.mark_sent(index, moved_on);
                 state.counts.retries += u64::from(!moved_on);
                 state.lanes.push(job, true);
             }
             Then::After(pause, job) => {
-                let acted_on = unanswered || job.settings_changed || job.reset_done;
-                state.order.mark_sent(index, acted_on);
                 state.counts.retries += 1;
                 state.delayed.insert((now + pause, index), job);
                 self.driver.notify_one();
@@ -336,6 +331,9 @@ fn explain(mut error: Error, job: &Job, request: &Request) -> Error {
     error.client_request_id = Some(request.client_request_id.clone());
     error.settings_changed = job.settings_changed;
     error.reset_done = job.reset_done;
+    if (job.reset_done || job.settings_changed) && !error.message.ends_with('.') {
+        error.message.push('.');
+    }
     if job.reset_done {
         error.message += " The connection was reset; only reading the backend afterwards failed.";
     } else if job.settings_changed {
