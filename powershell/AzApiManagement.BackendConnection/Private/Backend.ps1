@@ -36,6 +36,12 @@ function script:New-AzModel {
 
     $type = Find-AzType $Name
     if ($null -eq $type) {
+        # An expression without a result leaves a value that is serialized as an empty object: Export-Clixml needs a true null.
+        foreach ($key in @($Members.Keys)) {
+            if ($null -eq $Members[$key]) {
+                $Members[$key] = $null
+            }
+        }
         $object = [pscustomobject] $Members
         $object.PSObject.TypeNames.Insert(0, $script:ModelNamespace + $Name)
         return $object
