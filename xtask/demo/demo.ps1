@@ -39,8 +39,11 @@ foreach ($step in $steps) {
         "PS> $line"
     }
     $Error.Clear()
-    # Dot-sourced, so that later steps have its variables.
-    . $step.Command 2>&1 | Out-Host
+    # Dot-sourced, so that later steps have its variables. Errors become text: they would go to another stream, and
+    # stand beside the wrong step.
+    . $step.Command 2>&1 | ForEach-Object {
+        if ($_ -is [System.Management.Automation.ErrorRecord]) { "ERROR $($_.FullyQualifiedErrorId)$_" } else { $_ }
+    } | Out-Host
     "::step $($step.Name) $($Error.Count)"
     $null = [Console]::In.ReadLine()
 }
