@@ -1,6 +1,5 @@
 //! One request and its answer on the wire.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::{Category, Detail, Error, Operation};
+use crate::http_client;
 use crate::throttle::Kind;
 
 /// The API's version: the newest generally available one that has `reconnect`.
@@ -151,22 +151,14 @@ impl Request {
 
 impl Failure {
     fn of(error: reqwest::Error) -> Self {
-        let mut text = String::new();
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-        while let Some(error) = cause {
-            if let Some(why) = refused_certificate(error) {
-                return Self::CertificateRejected(why);
-            }
-            // The outer texts only say that there was an error; the innermost one says which.
-            text = error.to_string();
-            cause = error.source();
-        }
-        if error.is_timeout() {
+        if http_client::is_refused_certificate(&error) {
+            Self::CertificateRejected(http_client::innermost(&error).to_string())
+        } else if error.is_timeout() {
             Self::TimedOut
         } else if error.is_connect() {
-            Self::NotConnected(text)
+            Self::NotConnected(http_client::innermost(&error).to_string())
         } else {
-            Self::Broken(text)
+            Self::Broken(http_client::innermost(&error).to_string())
         }
     }
 
@@ -206,14 +198,6 @@ impl Failure {
             .into_fatal(),
         }
     }
-}
-
-/// Looks for a refused certificate in an error and in what it wraps: TLS errors come inside I/O errors, more than once.
-fn refused_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
-        return Some(why.to_string());
-    }
-    refused_certificate(error.downcast_ref::<std::io::Error>()?.get_ref()?)
 }
 
 impl Answer {

@@ -252,7 +252,7 @@ pub(crate) fn is_refused_certificate(error: &reqwest::Error) -> bool {
 }
 
 /// The outer errors only say that there was one; the innermost says which.
-fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
+pub(crate) fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
     let mut cause: &(dyn std::error::Error + 'static) = error;
     // What an I/O error carries is not its source.
     while let Some(next) = match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {

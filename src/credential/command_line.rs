@@ -167,11 +167,7 @@ fn set_apart(command: &mut Command) {
 
 fn kill(child: &mut Child) {
     #[cfg(unix)]
-    if let Ok(group) = libc::pid_t::try_from(child.id()) {
-        // SAFETY: kill takes no pointers. The child was made the leader of this group and has not been waited for, so
-        // the number cannot stand for another group.
-        unsafe { libc::kill(-group, libc::SIGKILL) };
-    }
+    crate::ffi::process_group::end(child);
     // It may have ended by itself in the meantime.
     let _ = child.kill();
     let _ = child.wait();

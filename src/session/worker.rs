@@ -86,6 +86,16 @@ enum Then {
     Again(Job),
     /// The same request, not before that time.
     After(Duration, Job),
+    /// The session has ended: every other item would fail the same way.
+    Close(Error),
+}
+
+fn give_up(error: Error) -> Then {
+    if error.fatal {
+        Then::Close(error)
+    } else {
+        Then::Settle(Outcome::Failed(Box::new(error)))
+    }
 }
 
 impl Core {
@@ -213,6 +223,11 @@ impl Core {
                 state.delayed.insert((now + pause, index), job);
                 self.driver.notify_one();
             }
+            Then::Close(error) => {
+                drop(state);
+                self.close(Some(error));
+                return;
+            }
         }
         if state.finished && state.order.len() == 0 {
             self.driver.notify_one();
@@ -250,7 +265,7 @@ impl Core {
             // Every other item would be refused the same way.
             error.fatal = true;
         }
-        Then::Settle(Outcome::Failed(Box::new(explain(error, &job, request))))
+        give_up(explain(error, &job, request))
     }
 
     /// No answer: the same request again, or the item's end.
@@ -265,7 +280,7 @@ impl Core {
             return self.try_again(job, pause, request, what);
         }
         let error = failure.to_error(&self.host, self.tuning.timeout);
-        Then::Settle(Outcome::Failed(Box::new(explain(error, &job, request))))
+        give_up(explain(error, &job, request))
     }
 
     fn try_again(&self, job: Job, pause: Duration, request: &Request, what: &str) -> Then {
