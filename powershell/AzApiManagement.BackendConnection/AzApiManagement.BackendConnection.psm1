@@ -189,7 +189,7 @@ function Reset-AzApiManagementBackendConnection {
         $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
         while ($status -eq 1) {
             Import-Rest
-            $null = Receive-EngineEvents $run $PSCmdlet 0
+            Receive-EngineEvents $run $PSCmdlet 0
             Update-RunProgress $run $PSCmdlet
             $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
         }
@@ -201,7 +201,7 @@ function Reset-AzApiManagementBackendConnection {
         if ($status -ne 0) {
             Import-Rest
             # A session that takes no more has ended by an error, which is among the events.
-            $null = Receive-EngineEvents $run $PSCmdlet 0
+            Receive-EngineEvents $run $PSCmdlet 0
             if ($status -ne 3) {
                 Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
             }

@@ -6,6 +6,10 @@
 #   Output     a script block that turns a result's JSON into output; it is given the JSON and the run
 #   GetToken   the command of Az.Accounts that gives tokens, where it is connected
 #   Started    when the session was started, in milliseconds of [Environment]::TickCount64
+#   Ended      true once every event of a finished session was taken
+#
+# Results are the output of these functions, and so of the cmdlet: given to WriteObject, whatever a later command of the
+# pipeline throws would come back as that method's exception.
 
 # Ends the call with the error of a failed engine call.
 function script:Stop-OnEngineError {
@@ -33,7 +37,7 @@ function script:Read-NativeBuffer {
     $text
 }
 
-# Takes the events that wait, for at most $Timeout milliseconds for the first; true when the session has ended.
+# Takes the events that wait, for at most $Timeout milliseconds for the first.
 function script:Receive-EngineEvents {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Timeout)
 
@@ -44,10 +48,11 @@ function script:Receive-EngineEvents {
     while ($true) {
         $status = $native::apimbc_session_next($Run.Session, $Timeout, $kind, $number, $buffer)
         if ($status -eq 1) {
-            return $false
+            return
         }
         if ($status -eq 2) {
-            return $true
+            $Run['Ended'] = $true
+            return
         }
         if ($status -ne 0) {
             Stop-OnEngineError $Cmdlet $status ([IntPtr]::Zero)
@@ -66,8 +71,10 @@ function script:Complete-EngineSession {
     } elseif ($Status -ne 1) {
         Stop-OnEngineError $Cmdlet $Status ([IntPtr]::Zero)
     }
-    while (-not (Receive-EngineEvents $Run $Cmdlet 50)) {
+    Receive-EngineEvents $Run $Cmdlet 50
+    while (-not $Run['Ended']) {
         Update-RunProgress $Run $Cmdlet
+        Receive-EngineEvents $Run $Cmdlet 50
     }
     if ($Run.ProgressShown) {
         $Run.ProgressShown = $false
@@ -111,9 +118,7 @@ function script:Write-ItemResult {
     $target = Skip-Input $Run $Number
     switch (Get-JsonText $Json 'outcome') {
         'succeeded' {
-            foreach ($output in & $Run.Output $Json $Run) {
-                $Cmdlet.WriteObject($output)
-            }
+            & $Run.Output $Json $Run
         }
         'failed' {
             $record = New-EngineErrorRecord $Json.GetProperty('error') $target

@@ -68,17 +68,18 @@ function Send-Read {
         do {
             $status = $native::apimbc_session_submit($Run.Session, $bytes, $bytes.Length, 50)
             if ($status -eq 1) {
-                $null = Receive-EngineEvents $Run $Cmdlet 0
+                Receive-EngineEvents $Run $Cmdlet 0
                 Update-RunProgress $Run $Cmdlet
             }
         } while ($status -eq 1)
-        if ($status -ne 0 -and $status -ne 3) {
-            Stop-OnEngineError $Cmdlet $status ([IntPtr]::Zero)
-        }
         $Run.Inputs.Enqueue($Target)
         $Run.Sent++
-        if ($status -eq 3) {
-            $null = Receive-EngineEvents $Run $Cmdlet 0
+        if ($status -ne 0) {
+            # A session that takes no more has ended by an error, which is among the events.
+            Receive-EngineEvents $Run $Cmdlet 0
+            if ($status -ne 3) {
+                Stop-OnEngineError $Cmdlet $status ([IntPtr]::Zero)
+            }
         }
         if (($Run.Sent -band 63) -eq 0) {
             Update-RunProgress $Run $Cmdlet
@@ -97,7 +98,7 @@ function Wait-Reads {
         $native = $script:Native
         $counts = [long[]]::new(2)
         do {
-            $null = Receive-EngineEvents $Run $Cmdlet 50
+            Receive-EngineEvents $Run $Cmdlet 50
             Update-RunProgress $Run $Cmdlet
             $null = $native::apimbc_session_progress($Run.Session, $counts, 2)
         } while ($counts[1] -lt $Run.Sent)

@@ -1,0 +1,69 @@
+# Emulator: {"writeBucket":[20,1]}
+# Unix only: it sends the signal of Ctrl+C, SIGINT, to a process; Windows has none.
+#
+# Ctrl+C in a process of its own: it ends the call at once, and one line says what was given up.
+
+. "$PSScriptRoot/Setup.ps1"
+. "$PSScriptRoot/Process.ps1"
+
+# Runs a script until so many requests have come, presses Ctrl+C, and gives what the script said.
+function Invoke-UntilCtrlC {
+    param([string] $Script, [scriptblock] $Until, [hashtable] $Environment = @{})
+
+    $running = Start-Script "$Preamble$Script" $Environment
+    Wait-Until $Until 'the requests'
+    [System.Diagnostics.Process]::Start('/bin/sh', [string[]] @('-c', "kill -INT $($running.Process.Id)")).WaitForExit()
+    $told = Wait-Script $running
+    # The bound that is measured is a quarter of a second; this one is for a machine with much else to do.
+    Assert-True ($told.Milliseconds -lt 5000) "the process ends soon: $($told.Milliseconds) ms"
+    $told
+}
+
+# The one line that says what was given up.
+function Get-CancelledLine {
+    param([object] $Told)
+
+    $lines = @("$($Told.Output)`n$($Told.Errors)" -split '\r?\n' -match 'Cancelled')
+    Assert-Equal $lines.Count 1 "lines that tell of it, of: $($Told.Output)$($Told.Errors)"
+    $lines[0]
+}
+
+Test 'in a request that is never answered' {
+    Add-Fault @{ kind = 'stall'; times = 10 }
+    $told = Invoke-UntilCtrlC '(New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection; "not reached"' { @(Get-Journal).Count -eq 2 }
+    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 2 sent and not yet answered, 0 never sent.'
+    Assert-NotContains $told.Output 'not reached'
+}
+
+Test 'with some answered, some on the way and some never sent' {
+    Add-Fault @{ match = '/backends/1/'; kind = 'latency'; ms = 0 }
+    Add-Fault @{ kind = 'stall'; times = 100 }
+    $told = Invoke-UntilCtrlC '1..10 | ForEach-Object { New-Backend $_ } | Reset-AzApiManagementBackendConnection' { @(Get-Journal).Count -eq 4 } @{ AZAPIM_WINDOW = '3' }
+    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 3 sent and not yet answered, 6 never sent.'
+}
+
+Test 'while it waits for the throttle' {
+    $given = "$env:TEST_SCRATCH/given"
+    $told = Invoke-UntilCtrlC "& { 1..200 | ForEach-Object { New-Backend `$_ }; [System.IO.File]::WriteAllText('$given', '') } | Reset-AzApiManagementBackendConnection" {
+        [System.IO.File]::Exists($given) -and @(Get-Journal).Where({ $_.status -eq 429 }).Count -gt 0
+    }
+    $line = Get-CancelledLine $told
+    Assert-True ($line -match 'Cancelled: (\d+) sent and not yet answered, (\d+) never sent\.') "the line has its form: $line"
+    $done = @(Get-Journal).Where({ $_.status -eq 202 }).Count
+    Assert-Equal ($done + $Matches[1] + $Matches[2]) 200 "every item is accounted for: $done done, $line"
+}
+
+Test 'between items, while the input takes its time' {
+    $told = Invoke-UntilCtrlC '& { New-Backend 1; Start-Sleep -Seconds 3600 } | Reset-AzApiManagementBackendConnection; "not reached"' {
+        @(Get-Journal).Where({ $_.status -eq 202 }).Count -eq 1
+    }
+    Assert-NotContains "$($told.Output)$($told.Errors)" 'not reached'
+    Assert-NotContains "$($told.Output)$($told.Errors)" 'Cancelled'
+}
+
+Test 'finally blocks around the call still run' {
+    Add-Fault @{ kind = 'stall' }
+    $told = Invoke-UntilCtrlC 'try { New-Backend 1 | Reset-AzApiManagementBackendConnection } finally { [Console]::WriteLine("cleaned up") }' { @(Get-Journal).Count -eq 1 }
+    Assert-Contains $told.Output 'cleaned up'
+    Assert-Contains (Get-CancelledLine $told) '1 sent and not yet answered, 0 never sent'
+}
