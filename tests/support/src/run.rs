@@ -1,14 +1,11 @@
 //! A whole session in one call.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use crate::event::{Event, Kind};
 use crate::library::Status;
 use crate::options::Options;
-use crate::session::{DEADLINE, Next, Progress, Session};
+use crate::session::{Progress, Session};
 
 /// What a session gave from its start to its end.
 #[derive(Debug)]
@@ -28,33 +25,11 @@ pub struct Run {
 pub fn run(options: &Options, items: impl IntoIterator<Item = Value>) -> Run {
     let session = Session::start(options);
     let mut events = Vec::new();
-    let mut items: VecDeque<Value> = items.into_iter().collect();
-    let end = Instant::now() + DEADLINE;
-    let mut closed = false;
-    while let Some(item) = items.front() {
-        let status = session.offer(item, Duration::from_millis(100));
-        match status {
-            Status::OK | Status::READY => drop(items.pop_front()),
-            Status::PENDING => {}
-            // The session failed as a whole: its events say so.
-            Status::INVALID_STATE => {
-                closed = true;
-                break;
-            }
-            other => panic!("submit: {other:?}"),
-        }
-        if matches!(status, Status::READY | Status::PENDING) {
-            while let Next::Event(event) = session.next(Duration::ZERO) {
-                events.push(event);
-            }
-        }
-        assert!(
-            Instant::now() < end,
-            "the session takes no more items: {:?}",
-            session.progress()
-        );
-    }
-    if !closed {
+    // A session that fails as a whole takes no more items: its events say so.
+    let open = items
+        .into_iter()
+        .all(|item| session.feed(&item, &mut events) != Status::INVALID_STATE);
+    if open {
         // It may fail as a whole right now, which ends it just as well.
         let _ = session.finish();
     }

@@ -139,6 +139,38 @@ impl Session {
         assert!(matches!(status, Status::OK | Status::READY), "{status:?}: {item}");
     }
 
+    /// Hands an item over, waiting for room and taking the events that must be taken first. Gives the status: `OK`,
+    /// `READY`, or `INVALID_STATE` where the session takes no more.
+    ///
+    /// # Panics
+    ///
+    /// There was no room before the deadline.
+    #[track_caller]
+    pub fn feed(&self, item: &Value, events: &mut Vec<Event>) -> Status {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let status = self.offer(item, left);
+            if status == Status::PENDING {
+                assert!(
+                    !left.is_zero(),
+                    "the session takes no more items: {:?}",
+                    self.progress()
+                );
+            }
+            if matches!(status, Status::READY | Status::PENDING) {
+                while let Next::Event(event) = self.next(Duration::ZERO) {
+                    events.push(event);
+                }
+            }
+            match status {
+                Status::PENDING => {}
+                Status::OK | Status::READY | Status::INVALID_STATE => return status,
+                other => panic!("submit: {other:?}"),
+            }
+        }
+    }
+
     /// Says that no more items will come.
     pub fn finish(&self) -> Status {
         // SAFETY: only the handle is given.
