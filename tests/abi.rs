@@ -781,8 +781,8 @@ fn cancel_takes_effect_at_once_in_a_pause_before_a_retry() {
     session.events_until(|| session.progress().retries == 1);
     assert_eq!(session.progress().queued, 1);
     assert_eq!(session.cancel(), Status::OK);
-    // The service refused it, so it is as if it had not been sent.
-    assert_eq!(outcomes(&session.rest_at_once()), [cancelled(false)]);
+    // A request of it went out, so it is not called unsent, although the service refused it.
+    assert_eq!(outcomes(&session.rest_at_once()), [cancelled(true)]);
 }
 
 #[test]

@@ -976,11 +976,14 @@ mod failures {
         let (emulator, other) = (tls(), tls());
         let wrong = other.options().with("endpoint", emulator.url());
         let run = run(&wrong, [item(1)]);
-        let error = run.result().error();
+        let [fatal] = run.of(Kind::Fatal)[..] else {
+            panic!("{run:?}");
+        };
+        let error = fatal.error();
         assert_eq!(error["code"], "CertificateRejected", "{error}");
         assert_eq!(error["category"], "SecurityError");
         assert_eq!((&error["fatal"], &error["attempts"]), (&json!(true), &json!(1)));
-        assert!(run.result().message().contains("SSL_CERT_FILE"), "{error}");
+        assert!(fatal.message().contains("SSL_CERT_FILE"), "{error}");
         assert!(emulator.journal().is_empty());
     }
 }

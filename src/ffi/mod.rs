@@ -62,8 +62,16 @@ fn new_buffer(bytes: Vec<u8>) -> *mut Buffer {
     std::ptr::without_provenance_mut(BUFFERS.insert(Zeroizing::new(bytes)))
 }
 
-fn error_buffer(error: &Error) -> *mut Buffer {
-    new_buffer(serde_json::to_vec(error).unwrap_or_default())
+/// Gives the caller an error, if it wants it: a buffer that nobody takes would never be freed.
+///
+/// # Safety
+/// `target` is NULL or points to a place for a pointer.
+unsafe fn give_error(target: *mut *mut Buffer, error: &Error) {
+    if !target.is_null() {
+        let buffer = new_buffer(serde_json::to_vec(error).unwrap_or_default());
+        // SAFETY: this function's contract.
+        unsafe { write(target, buffer) };
+    }
 }
 
 /// The version of the interface that the library has. Never fails.
@@ -124,7 +132,7 @@ pub unsafe extern "C" fn apimbc_item_check(item: *const u8, item_length: usize, 
         let item = unsafe { text(item, item_length) }?;
         session::check(item).map_err(|e| {
             // SAFETY: the caller's contract for `error`.
-            unsafe { write(error, error_buffer(&e)) };
+            unsafe { give_error(error, &e) };
             Status::InvalidArgument
         })?;
         Ok(Status::Ok)
@@ -159,7 +167,7 @@ pub unsafe extern "C" fn apimbc_session_new(
                 _ => Status::Failed,
             };
             // SAFETY: the caller's contract for `error`.
-            unsafe { write(error, error_buffer(&e)) };
+            unsafe { give_error(error, &e) };
             status
         })?;
         let handle = std::ptr::without_provenance_mut(SESSIONS.insert(started));
