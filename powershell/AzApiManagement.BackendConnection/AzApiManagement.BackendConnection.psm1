@@ -217,7 +217,7 @@ function Reset-AzApiManagementBackendConnection {
         if ($taken -gt 0) {
             $null = $native::apimbc_session_finish($session)
             $status = $native::apimbc_session_next($session, 50, ($kind = [int[]]::new(1)), ($number = [long[]]::new(1)), ($buffer = [IntPtr[]]::new(1)))
-            if ($status -ne 2) {
+            if ($status -ne 2 -or $run['ProgressShown']) {
                 Import-Rest
                 Complete-EngineSession $run $PSCmdlet $status $kind $number $buffer
             }

@@ -3,18 +3,10 @@
 
 . "$PSScriptRoot/Setup.ps1"
 . "$PSScriptRoot/Process.ps1"
+. "$PSScriptRoot/Runspace.ps1"
 
 # How long the end may take on a machine that has much else to do; the bound that is measured is a quarter of a second.
 $soon = 5000
-
-# Runs a script in a runspace of this process, as a host does. Gives the PowerShell and what its call will give.
-function Start-Runspace {
-    param([string] $Script)
-
-    $shell = [powershell]::Create([initialsessionstate]::CreateDefault2())
-    $null = $shell.AddScript("$Preamble$Script")
-    [pscustomobject] @{ Shell = $shell; Result = $shell.BeginInvoke() }
-}
 
 function Wait-Sent {
     param([int] $Count)

@@ -62,19 +62,23 @@ function script:Receive-EngineEvents {
     }
 }
 
-# Takes what is left of a finished session, the event that was taken before included, and ends its progress.
+# Takes what is left of a finished session, and ends its progress. The first call for an event has been made: $Status and the
+# others are what it gave.
 function script:Complete-EngineSession {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [int] $Status, [int[]] $Kind, [long[]] $Number, [IntPtr[]] $Buffer)
 
     if ($Status -eq 0) {
         Write-EngineEvent $Run $Cmdlet $Kind[0] $Number[0] $Buffer[0]
+    } elseif ($Status -eq 2) {
+        $Run['Ended'] = $true
     } elseif ($Status -ne 1) {
         Stop-OnEngineError $Cmdlet $Status ([IntPtr]::Zero)
     }
-    Receive-EngineEvents $Run $Cmdlet 50
     while (-not $Run['Ended']) {
-        Update-RunProgress $Run $Cmdlet
         Receive-EngineEvents $Run $Cmdlet 50
+        if (-not $Run['Ended']) {
+            Update-RunProgress $Run $Cmdlet
+        }
     }
     if ($Run.ProgressShown) {
         $Run.ProgressShown = $false
