@@ -43,18 +43,18 @@ function New-Backend {
 function New-Credential {
     param([hashtable] $Members = @{})
 
-    $authorization = if ($Members.Scheme -or $Members.Parameter) {
+    $authorization = if ($Members['Scheme'] -or $Members['Parameter']) {
         [pscustomobject] @{
             PSTypeName = "${script:Models}PsApiManagementAuthorizationHeaderCredential"
-            Scheme     = $Members.Scheme
-            Parameter  = $Members.Parameter
+            Scheme     = $Members['Scheme']
+            Parameter  = $Members['Parameter']
         }
     }
     [pscustomobject] @{
         PSTypeName    = "${script:Models}PsApiManagementBackendCredential"
-        Certificate   = $Members.Certificate
-        Query         = $Members.Query
-        Header        = $Members.Header
+        Certificate   = $Members['Certificate']
+        Query         = $Members['Query']
+        Header        = $Members['Header']
         Authorization = $authorization
     }
 }
