@@ -198,6 +198,11 @@ function Reset-AzApiManagementBackendConnection {
         }
         $inputs.Enqueue($target)
         $taken++
+        if ($taken -eq 1 -and $null -ne $run['GetToken']) {
+            # The engine asks for a token now; later it could be answered only when the next input comes.
+            Import-Rest
+            Receive-EngineEvents $run $PSCmdlet 1000
+        }
         if ($status -ne 0) {
             Import-Rest
             # A session that takes no more has ended by an error, which is among the events.
