@@ -1,5 +1,7 @@
 //! Text that must not be seen: wiped when dropped, masked when printed, left out of core dumps on Linux.
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
 use crate::ffi::core_dump;
@@ -24,6 +26,18 @@ impl Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(****)")
+    }
+}
+
+/// A text in which a URL's user name and password are masked, for messages and logs.
+pub(crate) fn mask_user_info(text: &str) -> Cow<'_, str> {
+    let Some(start) = text.find("://").map(|at| at + 3) else {
+        return Cow::Borrowed(text);
+    };
+    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
+    match text[start..end].rfind('@') {
+        Some(at) => Cow::Owned(format!("{}****{}", &text[..start], &text[start + at..])),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::secret::mask_user_info;
 
 /// `item.settings` of the ABI; its members have the wire's names, so it is the PATCH's `properties` as it stands.
 #[derive(Deserialize, Serialize)]
@@ -108,7 +109,8 @@ fn check_url(value: &str) -> std::result::Result<(), String> {
     if !(1..=2000).contains(&length) {
         return Err(format!("The URL has {length} characters. It must have 1 to 2000."));
     }
-    let refused = || format!("'{value}' is not an absolute http or https URL, like https://contoso.com/awesomeapi.");
+    let shown = mask_user_info(value);
+    let refused = || format!("'{shown}' is not an absolute http or https URL, like https://contoso.com/awesomeapi.");
     let url = url::Url::parse(value).map_err(|_| refused())?;
     let written = value.get(..url.scheme().len() + 3);
     let absolute = written.is_some_and(|start| start.ends_with("://"));

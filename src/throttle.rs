@@ -66,6 +66,9 @@ const SHORTEST_MEASUREMENT: Duration = Duration::from_millis(100);
 const LONGEST_MEASUREMENT: Duration = Duration::from_secs(4);
 /// After this long without a request, tokens may have been lost to a full bucket: the old measurement is of no use.
 const STALE_MEASUREMENT: Duration = Duration::from_secs(5);
+/// For this long after a refusal the bucket is taken to have another user: its tokens are then spent at the measured
+/// rate, not as a heap that the other one counts on too.
+const SHARED_FOR: Duration = Duration::from_secs(5);
 /// On a 429 the rate was too high by an unknown factor.
 const RATE_CUT: f64 = 0.7;
 /// Without the header nothing corrects the rate upwards, so each success raises it a little.
@@ -88,6 +91,7 @@ struct State {
     blocked_until: Option<Instant>,
     /// The latest request that was refused: a later one that was accepted proves that the bucket is not empty.
     last_refused: u64,
+    shared_until: Option<Instant>,
     /// Since when answers have come without a refusal, and how many requests had taken a token by then.
     unrefused_since: (Instant, u64),
     /// Tokens a second.
@@ -119,6 +123,7 @@ impl Bucket {
                 knowledge: Knowledge::Nothing { last_scout: None },
                 blocked_until: None,
                 last_refused: 0,
+                shared_until: None,
                 unrefused_since: (now, 0),
                 rate: kind.documented_rate(),
                 rate_is_measured: false,
@@ -235,10 +240,15 @@ impl State {
         let earlier = self.unanswered.range(..pass.0).count() as u64;
         let under_way = self.unanswered.len() as f64;
         self.measure_rate(remaining, under_way, now);
-        self.knowledge = Knowledge::Tokens {
-            credit: remaining - (later + earlier) as f64,
-            at: now,
+        let reported = remaining - (later + earlier) as f64;
+        let credit = match self.knowledge {
+            Knowledge::Tokens { credit, at } if self.shared_until.is_some_and(|until| now < until) => {
+                let refilled = now.saturating_duration_since(at).as_secs_f64() * self.rate;
+                reported.min(credit + refilled)
+            }
+            _ => reported,
         };
+        self.knowledge = Knowledge::Tokens { credit, at: now };
     }
 
     /// Tokens left plus tokens taken grow by the refill alone. What is under way may or may not have been taken, so the
@@ -287,6 +297,7 @@ impl State {
         let until = now + retry_after;
         let until = self.blocked_until.map_or(until, |before| before.max(until));
         self.blocked_until = Some(until);
+        self.shared_until = Some(until + SHARED_FOR);
         // By then one token is promised; its answer will tell of more.
         self.knowledge = Knowledge::Tokens { credit: 1.0, at: until };
         // The pause is not a wait on our own estimate.

@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::exchange::{Answer, Request};
+use crate::secret::mask_user_info;
 
 /// How much a session tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Deserialize, serde::Serialize)]
@@ -115,6 +116,7 @@ fn mask(value: &mut Value, secret: bool) {
         Value::Array(values) => values.iter_mut().for_each(|v| mask(v, secret)),
         Value::Null => {}
         other if secret => *other = Value::String(MASK.into()),
+        Value::String(text) => *text = mask_user_info(text).into_owned(),
         _ => {}
     }
 }

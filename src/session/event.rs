@@ -133,8 +133,8 @@ struct Page<'a> {
 impl Output {
     /// Checks that the body is what it must be.
     pub fn backend(body: Bytes) -> Option<Self> {
-        serde_json::from_slice::<&RawValue>(&body).ok()?;
-        Some(Self::Backend(body))
+        let json = serde_json::from_slice::<&RawValue>(&body).ok()?;
+        json.get().starts_with('{').then_some(Self::Backend(body))
     }
 
     /// Checks that the body is a page.
