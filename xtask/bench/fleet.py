@@ -9,10 +9,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import requests
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError
-from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.apimanagement import ApiManagementClient
 
 try:
@@ -34,16 +32,12 @@ def peak_bytes():
 
 
 count, in_flight = map(int, sys.argv[1:])
-# The session's own pool holds ten connections; more threads than that would make a new one for most requests.
-session = requests.Session()
-session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=in_flight))
 endpoint = os.environ["AZURE_RESOURCE_MANAGER_ENDPOINT"]
 client = ApiManagementClient(
     Token(),
     os.environ["AZURE_SUBSCRIPTION_ID"],
     base_url=endpoint,
     credential_scopes=[f"{endpoint}/.default"],
-    transport=RequestsTransport(session=session, session_owner=False),
 )
 
 

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
+use bench_client::NativeLibrary;
 use serde_json::json;
 
 use crate::emulator::{self, Emulator, Profile, Request};
-use crate::native_session::NativeLibrary;
 use crate::pwsh::{self, Pwsh};
 use crate::stage::{self, Staged};
 use crate::workspace;

@@ -1,6 +1,6 @@
 //! What the workspace's commands do, and what its tests need to run the product as users do: a PowerShell
 //! ([`pwsh`]) and the modules ([`stage`]).
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod bench;
 pub mod demo;
@@ -8,7 +8,6 @@ mod download;
 pub mod emulator;
 pub mod header;
 mod lock;
-mod native_session;
 pub mod package;
 pub mod platform;
 pub mod pwsh;

@@ -29,9 +29,6 @@ enum Task {
     },
     /// Measure what the product costs, beside baselines.
     Bench(bench::Options),
-    /// One run of a contender that is written in Rust; `bench` starts it.
-    #[command(subcommand, hide = true)]
-    BenchClient(bench::client::Client),
     /// Make include/apim_backend_connection.h from src/ffi/.
     Header {
         /// Write nothing; fail when the header that is kept is out of date.
@@ -58,7 +55,6 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
         Task::Bench(options) => bench::bench(&options)?,
-        Task::BenchClient(client) => bench::client::run(&client)?,
         Task::Header { check: true } => header::check()?,
         Task::Header { check: false } => header::write()?,
         Task::Pwsh => println!("{}", pwsh::find()?.path.display()),

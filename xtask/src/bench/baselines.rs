@@ -26,7 +26,7 @@ const EMPTY_MODULE: &str = "Empty";
 pub(crate) struct Tools {
     /// The staged modules.
     pub staged: Staged,
-    /// This program, built for measuring.
+    /// The contenders that are written in Rust.
     client: PathBuf,
     /// The rest is there or, by name of what is missing, not.
     pwsh: Result<Pwsh, String>,
@@ -47,8 +47,8 @@ impl Tools {
     pub fn prepare() -> Result<Self> {
         let staged = stage::stage()?;
         let client = workspace::build(Build::Program {
-            package: "xtask",
-            name: "xtask",
+            package: "bench-client",
+            name: "bench-client",
             release: true,
         })?;
         let home = workspace::target_directory()?.join("bench");
@@ -126,7 +126,7 @@ pub(crate) enum Contender {
     Sequential,
     /// The official JavaScript SDK.
     JavaScript,
-    /// The official Python SDK.
+    /// The official Python SDK in threads.
     Python,
     /// Import of the module.
     Import,
@@ -187,13 +187,13 @@ impl Contender {
         let reqwest = |width: &str, more: &[&str]| {
             let mut command = Command::new(&tools.client);
             command
-                .args(["bench-client", "reqwest", "--requests", &count, "--in-flight", width])
+                .args(["reqwest", "--requests", &count, "--in-flight", width])
                 .args(more);
             Ok(command)
         };
         let native = |more: &[&str]| {
             let mut command = Command::new(&tools.client);
-            command.args(["bench-client", "native", "--requests", &count, "--library"]);
+            command.args(["native", "--requests", &count, "--library"]);
             command.arg(&tools.staged.library).args(more);
             Ok(command)
         };

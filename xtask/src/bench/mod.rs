@@ -2,7 +2,6 @@
 
 mod baselines;
 mod chart;
-pub mod client;
 mod report;
 mod rows;
 mod sample;

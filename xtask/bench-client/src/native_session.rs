@@ -1,5 +1,4 @@
 //! A session of the staged native library, through the C ABI, as any other language would have one.
-#![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::path::Path;
@@ -34,11 +33,12 @@ struct Functions {
 
 /// The native library, loaded.
 #[derive(Clone)]
-pub(crate) struct NativeLibrary {
+pub struct NativeLibrary {
     functions: Arc<Functions>,
 }
 
 impl NativeLibrary {
+    /// Loads the library, refusing one with another ABI.
     pub fn load(path: &Path) -> Result<Self> {
         // SAFETY: the library runs nothing when it is loaded.
         let library = unsafe { libloading::Library::new(path) }
@@ -106,13 +106,13 @@ impl NativeLibrary {
 }
 
 /// One session. Dropping it cancels what is left.
-pub(crate) struct NativeSession {
+pub struct NativeSession {
     library: NativeLibrary,
     handle: Handle,
 }
 
 /// What taking an event gave.
-pub(crate) enum Next {
+enum Next {
     /// An event: its number and its JSON.
     Event(u64, String),
     /// None within the time.
@@ -122,11 +122,16 @@ pub(crate) enum Next {
 }
 
 /// Counts of a session.
-pub(crate) struct Counts {
+pub struct Counts {
+    /// Items taken.
     pub submitted: u64,
+    /// Items that succeeded.
     pub succeeded: u64,
+    /// Items that failed.
     pub failed: u64,
+    /// Items that were cancelled.
     pub cancelled: u64,
+    /// Answers with status 429.
     pub refusals: u64,
 }
 
@@ -167,6 +172,7 @@ impl NativeSession {
         }
     }
 
+    /// The counts as they are now.
     pub fn counts(&self) -> Counts {
         let mut values = [0; 12];
         // SAFETY: there is a place for that many values.
@@ -181,6 +187,7 @@ impl NativeSession {
         }
     }
 
+    /// Takes the next event, waiting for it for at most `timeout`.
     fn next(&self, timeout: Duration) -> Result<Next> {
         let (mut kind, mut number, mut event) = (0, 0, null_mut());
         let timeout = timeout.as_millis().try_into().unwrap_or(u32::MAX);

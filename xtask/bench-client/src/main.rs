@@ -1,5 +1,8 @@
-//! The contenders that are written in Rust: bare reqwest, and the native library through its C ABI. Each run is a
-//! process of its own (`xtask bench-client`), so that its CPU time and its memory are those of the contender alone.
+//! The contenders of `cargo xtask bench` that are written in Rust: bare reqwest, and the native library through its
+//! C ABI. Each run is a process of its own, so that its CPU time and its memory are those of the contender alone.
+//!
+//! It prints one line of JSON, as the scripts of the other contenders do. Where to and with what token is in the
+//! environment.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,18 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand, ValueEnum};
+use bench_client::NativeLibrary;
+use clap::{Args, Parser, ValueEnum};
 use cpu_time::ProcessTime;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::sample::{Sample, median};
-use crate::emulator;
-use crate::native_session::NativeLibrary;
-use crate::tls;
-
-/// Who resets.
-#[derive(Debug, Subcommand)]
-pub enum Client {
+/// One run of a contender; `cargo xtask bench` starts it.
+#[derive(Parser)]
+enum Client {
     /// Bare reqwest in a loop.
     Reqwest(BareReqwest),
     /// The native library through its C ABI.
@@ -27,8 +26,8 @@ pub enum Client {
 }
 
 /// Bare reqwest in a loop.
-#[derive(Debug, Args)]
-pub struct BareReqwest {
+#[derive(Args)]
+struct BareReqwest {
     #[arg(long)]
     requests: u64,
     #[arg(long)]
@@ -40,15 +39,15 @@ pub struct BareReqwest {
     http1: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Runtime {
     CurrentThread,
     TwoWorkers,
 }
 
 /// The native library through its C ABI.
-#[derive(Debug, Args)]
-pub struct Native {
+#[derive(Args)]
+struct Native {
     #[arg(long)]
     library: PathBuf,
     #[arg(long)]
@@ -58,19 +57,22 @@ pub struct Native {
     accounted: bool,
 }
 
-/// Runs a client and prints its sample.
-pub fn run(client: &Client) -> Result<()> {
-    let sample = match client {
-        Client::Reqwest(options) => bare_reqwest(options)?,
-        Client::Native(options) => native(options)?,
+fn main() -> Result<()> {
+    let sample = match Client::parse() {
+        Client::Reqwest(options) => bare_reqwest(&options)?,
+        Client::Native(options) => native(&options)?,
     };
-    println!("{}", serde_json::to_string(&sample)?);
+    println!("{sample}");
     Ok(())
 }
 
-/// The emulator has this many backends at the most; a longer fleet goes round.
+/// The resource id of a backend. The emulator has ten thousand; a longer fleet goes round.
 fn backend(n: u64) -> String {
-    emulator::backend_id(n % 10_000 + 1)
+    format!(
+        "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/Api-Default-WestUS/providers/\
+         Microsoft.ApiManagement/service/contoso/backends/{}",
+        n % 10_000 + 1
+    )
 }
 
 fn variable(name: &str) -> Result<String> {
@@ -109,7 +111,7 @@ impl Requester {
     }
 }
 
-fn bare_reqwest(options: &BareReqwest) -> Result<Sample> {
+fn bare_reqwest(options: &BareReqwest) -> Result<Value> {
     let runtime = match options.runtime {
         Runtime::CurrentThread => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
         Runtime::TwoWorkers => tokio::runtime::Builder::new_multi_thread()
@@ -117,7 +119,9 @@ fn bare_reqwest(options: &BareReqwest) -> Result<Sample> {
             .enable_all()
             .build()?,
     };
-    tls::install_provider();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("this process has a provider of cryptography already"))?;
     let ca = std::fs::read(variable("SSL_CERT_FILE")?)?;
     let builder = reqwest::Client::builder()
         .tls_certs_only([reqwest::Certificate::from_pem(&ca)?])
@@ -165,22 +169,22 @@ fn bare_reqwest(options: &BareReqwest) -> Result<Sample> {
             });
         }
         let times = tasks.join_all().await;
-        Ok(Sample {
-            requests: Some(requests),
-            failed: Some(failed.load(Ordering::Relaxed)),
-            refusals: Some(refusals.load(Ordering::Relaxed)),
-            seconds: Some(began.elapsed().as_secs_f64()),
-            cpu_seconds: Some(cpu.elapsed().as_secs_f64()),
-            process_cpu_seconds: Some(ProcessTime::now().as_duration().as_secs_f64()),
-            peak_bytes: peak_bytes(),
-            first_seconds: Some(first.as_secs_f64()),
-            median_seconds: median(times.into_iter().flatten()),
-            ..Sample::default()
-        })
+        let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
+        Ok(json!({
+            "requests": requests,
+            "failed": failed.load(Ordering::Relaxed),
+            "refusals": refusals.load(Ordering::Relaxed),
+            "seconds": seconds,
+            "cpuSeconds": cpu_seconds,
+            "processCpuSeconds": ProcessTime::now().as_duration().as_secs_f64(),
+            "peakBytes": peak_bytes(),
+            "firstSeconds": first.as_secs_f64(),
+            "medianSeconds": median(times.into_iter().flatten().collect()),
+        }))
     })
 }
 
-fn native(options: &Native) -> Result<Sample> {
+fn native(options: &Native) -> Result<Value> {
     let library = NativeLibrary::load(&options.library)?;
     let started = |success_events: bool| library.session(&json!({ "successEvents": success_events }).to_string());
     let item = |n: u64| format!(r#"{{"id":"{}"}}"#, backend(n));
@@ -214,24 +218,26 @@ fn native(options: &Native) -> Result<Sample> {
     session.finish(&mut count)?;
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
     let counts = session.counts();
-    Ok(Sample {
-        requests: Some(counts.submitted),
-        failed: Some(counts.failed + counts.cancelled),
-        succeeded: Some(counts.succeeded),
-        distinct: options
-            .accounted
-            .then(|| outcomes.iter().filter(|count| **count > 0).count() as u64),
-        twice: options
-            .accounted
-            .then(|| outcomes.iter().filter(|count| **count > 1).count() as u64),
-        refusals: Some(counts.refusals),
-        seconds: Some(seconds),
-        cpu_seconds: Some(cpu_seconds),
-        process_cpu_seconds: Some(ProcessTime::now().as_duration().as_secs_f64()),
-        peak_bytes: peak_bytes(),
-        first_seconds: Some(first_seconds),
-        ..Sample::default()
-    })
+    let items_with = |least: u32| outcomes.iter().filter(|count| **count >= least).count();
+    Ok(json!({
+        "requests": counts.submitted,
+        "failed": counts.failed + counts.cancelled,
+        "succeeded": counts.succeeded,
+        "distinct": options.accounted.then(|| items_with(1)),
+        "twice": options.accounted.then(|| items_with(2)),
+        "refusals": counts.refusals,
+        "seconds": seconds,
+        "cpuSeconds": cpu_seconds,
+        "processCpuSeconds": ProcessTime::now().as_duration().as_secs_f64(),
+        "peakBytes": peak_bytes(),
+        "firstSeconds": first_seconds,
+    }))
+}
+
+/// The time in the middle.
+fn median(mut times: Vec<f64>) -> Option<f64> {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied()
 }
 
 /// The most memory that this process has had. Only Linux tells it in a file; elsewhere it is left out.
