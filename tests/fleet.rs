@@ -162,27 +162,43 @@ mod pacing {
         assert_second_ends_while_first_waits(&emulator, first.chain(second).collect());
     }
 
-    #[test]
-    fn a_rival_on_the_same_bucket_slows_it_down_and_breaks_nothing() {
+    /// Two fleets on one bucket, each with a token of its own: the engine has two pictures, the emulator one principal.
+    fn rivals(windows: [u32; 2]) -> [Run; 2] {
         let emulator = TestEmulator::start(Config {
             backends: 200,
             write_bucket: bucket(50, 200.0),
-            latency: Duration::from_millis(5),
+            latency: Duration::from_millis(10),
             ..Config::default()
         });
-        // Each has a token of its own and so a picture of its own; the emulator counts both as one.
-        let options = || emulator.options().env("AZURE_ACCESS_TOKEN", random_token());
-        let runs: Vec<Run> = thread::scope(|scope| {
-            let rivals = [(); 2].map(|()| scope.spawn(|| run(&options(), items(200))));
-            rivals.into_iter().map(|rival| rival.join().expect("it ends")).collect()
+        let fleet = |window| {
+            let options = emulator.options().env("AZURE_ACCESS_TOKEN", random_token());
+            run(&options.window(window), items(200))
+        };
+        let runs = thread::scope(|scope| {
+            let fleet = &fleet;
+            let both = windows.map(|window| scope.spawn(move || fleet(window)));
+            both.map(|run| run.join().expect("it ends"))
         });
         for run in &runs {
             run.assert_all_succeeded();
         }
         assert_eq!(accepted_in(&emulator, 1), 400);
-        let refused = count(&emulator, 429);
-        // Each takes the whole bucket to be its own at first, and finds out with what it has in flight then.
-        assert!(refused <= 2 * 64, "{refused} of 400 were refused");
+        assert_eq!(
+            count(&emulator, 429),
+            runs.iter().map(|run| run.progress.refusals).sum::<u64>()
+        );
+        runs
+    }
+
+    #[test]
+    fn a_steady_rival_on_the_same_bucket_slows_it_down_and_breaks_nothing() {
+        let [fleet, _] = rivals([64, 1]);
+        assert!(fleet.progress.refusals <= 10, "{:?}", fleet.progress);
+    }
+
+    #[test]
+    fn a_rival_of_its_own_kind_slows_it_down_and_breaks_nothing() {
+        rivals([64, 64]);
     }
 
     #[test]
@@ -212,10 +228,20 @@ mod window {
             let emulator = TestEmulator::start(Config {
                 backends: 200,
                 tls,
-                latency: Duration::from_millis(50),
                 ..Config::default()
             });
             run(&options(&emulator), items(200)).assert_all_succeeded();
+            assert!(emulator.stats().peak_running <= peak, "TLS: {tls}");
+            // With no answer to any, they gather until there is no room for more.
+            emulator.add_fault(Fault::new("", FaultAction::Stall).times(u32::MAX));
+            let session = Session::start(&options(&emulator));
+            for item in items(peak as u32 + 20) {
+                session.feed(&item, &mut Vec::new());
+            }
+            session.events_until(|| emulator.stats().running == peak);
+            let progress = session.progress();
+            assert_eq!((progress.in_flight, progress.queued), (peak, 20), "TLS: {tls}");
+            assert_eq!(session.cancel(), Status::OK);
             assert_eq!(emulator.stats().peak_running, peak, "TLS: {tls}");
         }
     }
