@@ -131,6 +131,10 @@ struct State {
     /// Events that do not belong in the order of results.
     notices: std::collections::VecDeque<Event>,
     workers: usize,
+    /// An answer has come, so a connection stands that the others can share.
+    connected: bool,
+    /// When the first worker began.
+    scout_began: Option<Instant>,
     finished: bool,
     /// Cancelled or failed: nothing more is begun.
     closed: bool,
@@ -281,6 +285,8 @@ impl Session {
                     delayed: Default::default(),
                     notices: Default::default(),
                     workers: 0,
+                    connected: false,
+                    scout_began: None,
                     finished: false,
                     closed: false,
                     source_told: false,

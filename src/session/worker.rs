@@ -19,6 +19,10 @@ use crate::retry;
 use crate::throttle::{self, BucketKey, Kind, Observation};
 use crate::trace::{self, Level};
 
+/// A session's first request goes alone for this long at the most: over the connection that it makes the others go too,
+/// where each would otherwise make one of its own.
+const SCOUT_TIME: Duration = Duration::from_millis(250);
+
 /// Begins work whenever there is some, until the session ends. Dropping its workers cancels what they have in flight.
 pub(super) async fn drive(core: Arc<Core>) {
     let mut workers = JoinSet::new();
@@ -38,10 +42,25 @@ pub(super) async fn drive(core: Arc<Core>) {
                 let job = entry.remove();
                 state.lanes.push(job, true);
             }
-            let begin = state.lanes.ready().min(core.tuning.window - state.workers);
+            if state.lanes.ready() > 0 {
+                state.scout_began.get_or_insert(now);
+            }
+            let scouting_until = state
+                .scout_began
+                .map(|began| began + SCOUT_TIME)
+                .filter(|until| !state.connected && *until > now);
+            let window = if scouting_until.is_some() {
+                1
+            } else {
+                core.tuning.window
+            };
+            let begin = state.lanes.ready().min(window.saturating_sub(state.workers));
             state.workers += begin;
             let delayed = state.delayed.first_key_value().map(|((at, _), _)| *at);
-            let due = [state.lanes.next_due(), delayed].into_iter().flatten().min();
+            let due = [state.lanes.next_due(), delayed, scouting_until]
+                .into_iter()
+                .flatten()
+                .min();
             (begin, due)
         };
         for _ in 0..begin {
@@ -200,6 +219,10 @@ impl Core {
         }
         state.counts.in_flight -= 1;
         state.counts.refusals += u64::from(refused);
+        if result.is_ok() && !state.connected {
+            state.connected = true;
+            self.driver.notify_one();
+        }
         state.lanes.reconsider(&job, kind);
         drop(state);
         let then = match result {
