@@ -1,3 +1,5 @@
+# Emulator: {"backends":250}
+#
 # The help page's examples as they stand, with AzApiManagement.Standalone in the place of Az.ApiManagement; and every call that
 # one of the page's readings allows.
 
@@ -24,9 +26,9 @@ Test 'example 2: using InputObject' {
 
 Test 'a listing of backends is piped in' {
     $apimContext = New-AzApiManagementContext -ResourceGroupName "Api-Default-WestUS" -ServiceName "contoso"
-    Get-AzApiManagementBackend -Context $apimContext | Select-Object -First 150 | Reset-AzApiManagementBackendConnection
+    Get-AzApiManagementBackend -Context $apimContext | Reset-AzApiManagementBackendConnection
     $posts = @(Get-Journal).Where({ $_.method -eq 'POST' })
-    Assert-Equal $posts.Count 150 'resets'
+    Assert-Equal $posts.Count 250 'resets'
     Assert-Equal @(Get-Journal).Where({ $_.method -eq 'PATCH' }).Count 0 'changes'
 }
 

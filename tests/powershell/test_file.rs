@@ -31,6 +31,7 @@ struct EmulatorOptions {
     write_bucket: Option<(u32, f64)>,
     token_lifetime_seconds: Option<u64>,
     subscriptions: Option<u32>,
+    backends: Option<u32>,
 }
 
 impl TestFile {
@@ -108,6 +109,9 @@ impl EmulatorOptions {
         }
         if let Some(subscriptions) = self.subscriptions {
             config.subscriptions = subscriptions;
+        }
+        if let Some(backends) = self.backends {
+            config.backends = backends;
         }
     }
 }
