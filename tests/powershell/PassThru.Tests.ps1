@@ -116,4 +116,6 @@ Test '-OutVariable, -PipelineVariable and assignment' {
     $assigned = (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -PassThru -OutVariable out
     Assert-Equal $assigned.BackendId '1', '2' 'assigned'
     Assert-Equal $out.BackendId '1', '2' '-OutVariable'
+    $seen = (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -PassThru -PipelineVariable current | ForEach-Object { $current.BackendId }
+    Assert-Equal $seen '1', '2' '-PipelineVariable'
 }

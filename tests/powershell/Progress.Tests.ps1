@@ -27,9 +27,16 @@ function Assert-Ended {
 }
 
 Test 'a run of less than a second shows none' {
-    $ran = Invoke-Runspace '1..8 | ForEach-Object { New-Backend $_ } | Reset-AzApiManagementBackendConnection'
-    Assert-Equal $ran.Shell.Streams.Error.Count 0 'errors'
-    Assert-Equal $ran.Shell.Streams.Progress.Count 0 'records'
+    # On a machine with much else to do, a run may take longer than it should.
+    foreach ($try in 1..10) {
+        $ran = Invoke-Runspace "`$clock = [System.Diagnostics.Stopwatch]::StartNew(); 1..4 | ForEach-Object { New-Backend `$_ } | Reset-AzApiManagementBackendConnection; `$clock.ElapsedMilliseconds"
+        Assert-Equal $ran.Shell.Streams.Error.Count 0 'errors'
+        if ($ran.Output[0] -lt 1000) {
+            Assert-Equal $ran.Shell.Streams.Progress.Count 0 'records'
+            return
+        }
+    }
+    Stop-Check 'no run took less than a second'
 }
 
 Test 'a longer one shows some, at most four a second, and ends it' {

@@ -161,6 +161,22 @@ Test '$ErrorActionPreference = Stop counts too' {
     Assert-Equal $problem.FullyQualifiedErrorId 'ResourceNotFound,Reset-AzApiManagementBackendConnection' 'error id'
 }
 
+Test 'the preference of the calling function counts, not only that of the session' {
+    function Reset-Strictly {
+        $ErrorActionPreference = 'Stop'
+        New-Backend nowhere | Reset-AzApiManagementBackendConnection
+        'not reached'
+    }
+    $problem = Assert-Throws { Reset-Strictly }
+    Assert-Equal $problem.FullyQualifiedErrorId 'ResourceNotFound,Reset-AzApiManagementBackendConnection' 'error id'
+    function Reset-Quietly {
+        $ErrorActionPreference = 'SilentlyContinue'
+        (New-Backend nowhere), (New-Backend 1) | Reset-AzApiManagementBackendConnection
+    }
+    Reset-Quietly
+    Assert-Equal @((Get-Sent) -eq 'POST 1/reconnect').Count 1 'resets'
+}
+
 Test '$? tells whether there was an error' {
     New-Backend 1 | Reset-AzApiManagementBackendConnection
     Assert-True $? 'after success'

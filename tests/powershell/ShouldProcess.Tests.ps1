@@ -79,6 +79,28 @@ Test '$WhatIfPreference counts' {
     }
 }
 
+Test 'the preference of the calling function counts, not only that of the session' {
+    function Reset-Carefully {
+        $WhatIfPreference = $true
+        New-Backend 1 | Reset-AzApiManagementBackendConnection
+        [pscustomobject] @{ BackendId = '2' } | Reset-AzApiManagementBackendConnection -Context $context
+    }
+    Reset-Carefully
+    Assert-Equal (Get-Journal) @() 'sent'
+}
+
+Test '-WhatIf of a calling function counts' {
+    function Reset-Carefully {
+        [CmdletBinding(SupportsShouldProcess)]
+        param()
+        New-Backend 1 | Reset-AzApiManagementBackendConnection
+    }
+    Reset-Carefully -WhatIf
+    Assert-Equal (Get-Journal) @() 'sent'
+    Reset-Carefully
+    Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
+}
+
 Test '-Confirm asks for each backend, and sends those that are agreed to' {
     $told = Invoke-Script "$Preamble
 (New-Backend 1), (New-Backend 2), (New-Backend 3) | Reset-AzApiManagementBackendConnection -Confirm" -Arguments @() -Lines 'n', 'y', 'n'
