@@ -35,22 +35,32 @@ Test 'in a request that is never answered' {
     Assert-NotContains $told.Output 'not reached'
 }
 
+# Input of so many backends, which tells once all have been given.
+$given = "$env:TEST_SCRATCH/given"
+function Get-Input {
+    param([int] $Count)
+
+    [System.IO.File]::Delete($given)
+    "& { 1..$Count | ForEach-Object { New-Backend `$_ }; [System.IO.File]::WriteAllText('$given', '') }"
+}
+
 Test 'with some answered, some on the way and some never sent' {
     Add-Fault @{ match = '/backends/1/'; kind = 'latency'; ms = 0 }
     Add-Fault @{ kind = 'stall'; times = 100 }
-    $told = Invoke-UntilCtrlC '1..10 | ForEach-Object { New-Backend $_ } | Reset-AzApiManagementBackendConnection' { @(Get-Journal).Count -eq 4 } @{ AZAPIM_WINDOW = '3' }
+    $told = Invoke-UntilCtrlC "$(Get-Input 10) | Reset-AzApiManagementBackendConnection" { [System.IO.File]::Exists($given) -and @(Get-Journal).Count -eq 4 } @{ AZAPIM_WINDOW = '3' }
     Assert-Contains (Get-CancelledLine $told) 'Cancelled: 3 sent and not yet answered, 6 never sent.'
 }
 
 Test 'while it waits for the throttle' {
-    $given = "$env:TEST_SCRATCH/given"
-    $told = Invoke-UntilCtrlC "& { 1..200 | ForEach-Object { New-Backend `$_ }; [System.IO.File]::WriteAllText('$given', '') } | Reset-AzApiManagementBackendConnection" {
+    $told = Invoke-UntilCtrlC "$(Get-Input 200) | Reset-AzApiManagementBackendConnection" {
         [System.IO.File]::Exists($given) -and @(Get-Journal).Where({ $_.status -eq 429 }).Count -gt 0
     }
     $line = Get-CancelledLine $told
     Assert-True ($line -match 'Cancelled: (\d+) sent and not yet answered, (\d+) never sent\.') "the line has its form: $line"
+    $unanswered, $unsent = [int] $Matches[1], [int] $Matches[2]
+    # The emulator may have answered what had not reached the cmdlet yet.
     $done = @(Get-Journal).Where({ $_.status -eq 202 }).Count
-    Assert-Equal ($done + $Matches[1] + $Matches[2]) 200 "every item is accounted for: $done done, $line"
+    Assert-True ($done + $unsent -le 200 -and $done + $unanswered + $unsent -ge 200) "every item is accounted for: $done done, $line"
 }
 
 Test 'between items, while the input takes its time' {
