@@ -185,6 +185,7 @@ function Reset-AzApiManagementBackendConnection {
             $trace = if ("$DebugPreference" -cne 'SilentlyContinue') { 'debug' } elseif ("$VerbosePreference" -cne 'SilentlyContinue') { 'verbose' } else { 'none' }
             $session = Start-EngineSession $run $PSCmdlet $trace
             $run['Session'] = $session
+            $nextLook = $run['Started'] + $run['NextProgress']
         }
         $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
         while ($status -eq 1) {
@@ -211,10 +212,11 @@ function Reset-AzApiManagementBackendConnection {
                 Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
             }
         }
-        if (($taken -band 63) -eq 0) {
+        if (($taken -band 63) -eq 0 -or [Environment]::TickCount64 -ge $nextLook) {
             Import-Rest
             Skip-SettledInputs $run
             Update-RunProgress $run $PSCmdlet
+            $nextLook = $run['Started'] + $run['NextProgress']
         }
     }
 

@@ -65,6 +65,11 @@ Test 'it comes while the input goes on' {
     $null = Assert-Ended $ran
 }
 
+Test 'it comes while a few items take their time' {
+    $ran = Invoke-Runspace '& { foreach ($n in 1..5) { New-Backend $n; [System.Threading.Thread]::Sleep(400) } } | Reset-AzApiManagementBackendConnection'
+    $null = Assert-Ended $ran
+}
+
 Test 'it is taken away when an error ends the call' {
     Add-Fault @{ match = '/backends/6/'; status = 404 }
     Add-Latency
@@ -92,7 +97,8 @@ Test '-ProgressAction and the preference leave it out' {
 }
 
 Test 'it tells of the throttle and until when, and -Verbose does' {
-    $ran = Invoke-Runspace '1..40 | ForEach-Object { New-Backend $_ -Id (Get-BackendResourceId $_ 2) } | Reset-AzApiManagementBackendConnection -Verbose'
+    # Made beforehand: an input as slow as the refill would never empty the bucket.
+    $ran = Invoke-Runspace '$all = 1..40 | ForEach-Object { New-Backend $_ -Id (Get-BackendResourceId $_ 2) }; $all | Reset-AzApiManagementBackendConnection -Verbose'
     Assert-Equal $ran.Shell.Streams.Error.Count 0 'errors'
     $records = Assert-Ended $ran
     Assert-True ($records.Where({ $_.CurrentOperation -match '^\d+ waiting for the throttle, the next until \S' }).Count -gt 0) "throttle: $($records.CurrentOperation)"
