@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use azure_core::time::{OffsetDateTime, parse_rfc7231};
 use bytes::{Bytes, BytesMut};
 use once_cell::sync::Lazy;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER, USER_AGENT,
 };
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, Response};
 use serde::Deserialize;
 use url::Url;
 
@@ -19,6 +20,11 @@ use crate::throttle::Kind;
 const QUERY: &str = "api-version=2024-05-01";
 /// A backend's resource is a few kilobytes, a page of a hundred some hundred; beyond this it is not the service.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
+/// An error of the service's is a few hundred bytes.
+const LARGEST_ERROR: usize = 64 * 1024;
+/// However long an answer asks to wait, things are looked at again after this. Azure Resource Manager's own longest wait
+/// is an hour.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// `AzApiManagement.BackendConnection/<version> (<operating system>; <processor>)`.
 static AGENT: Lazy<HeaderValue> = Lazy::new(|| {
@@ -115,7 +121,7 @@ impl Request {
         headers
     }
 
-    /// Sends the request and reads the answer whole.
+    /// Sends the request and reads the answer. Only what a GET asked for must be there whole.
     pub async fn send(
         &self,
         client: &Client,
@@ -132,31 +138,43 @@ impl Request {
         let mut response = request.send().await.map_err(Failure::of)?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(Failure::of)? {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(Failure::Broken(format!(
-                    "the answer is larger than {LARGEST_BODY} bytes"
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let success = response.status().is_success();
+        let body = read(&mut response, if success { LARGEST_BODY } else { LARGEST_ERROR }).await;
+        let body = match body {
+            Ok(body) => body,
+            // What was asked for is in the body.
+            Err(failure) if success && self.method == Method::GET => return Err(failure),
+            // The status has said it all: a reset that was accepted must not be sent again for want of an empty body.
+            Err(_) => Bytes::new(),
+        };
         Ok(Answer {
             status,
             headers,
-            body: body.freeze(),
+            body,
         })
     }
+}
+
+async fn read(response: &mut Response, largest: usize) -> Result<Bytes, Failure> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(Failure::of)? {
+        if body.len() + chunk.len() > largest {
+            return Err(Failure::Broken(format!("it is larger than {largest} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
 }
 
 impl Failure {
     fn of(error: reqwest::Error) -> Self {
         if http_client::is_refused_certificate(&error) {
             Self::CertificateRejected(http_client::innermost(&error).to_string())
+        } else if error.is_connect() {
+            // In time or not: the time for a connection is not the one that can be set.
+            Self::NotConnected(http_client::reason(&error))
         } else if error.is_timeout() {
             Self::TimedOut
-        } else if error.is_connect() {
-            Self::NotConnected(http_client::innermost(&error).to_string())
         } else {
             Self::Broken(http_client::innermost(&error).to_string())
         }
@@ -206,15 +224,29 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `Retry-After` in its form of seconds, the only one that Azure Resource Manager uses.
+    /// `Retry-After`: seconds, which is all that Azure Resource Manager uses, or a date, as gateways before it may.
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
-        Some(Duration::from_secs(seconds.trim().parse().ok()?))
+        let text = self.header(RETRY_AFTER.as_str())?.trim();
+        if let Ok(seconds) = text.parse::<f64>() {
+            // What is no number of seconds (less than none, or NaN) asks for nothing.
+            return (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())));
+        }
+        let then = parse_rfc7231(text).ok()?;
+        // By the clock that wrote it, where that is told: ours may be wrong.
+        let told = self.header(DATE.as_str()).and_then(|text| parse_rfc7231(text).ok());
+        let now = told.unwrap_or_else(OffsetDateTime::now_utc);
+        Some(Duration::try_from(then - now).unwrap_or_default().min(LONGEST_WAIT))
     }
 
     /// Tokens that the answer says are left in the bucket of that kind.
     pub fn remaining(&self, kind: Kind) -> Option<u64> {
         self.header(kind.header())?.trim().parse().ok()
+    }
+
+    /// Whether the token is good, but not for this subscription, which belongs to another tenant. Another token of the
+    /// same account's would be refused here, too, and this one is not elsewhere.
+    pub fn is_of_another_tenant(&self) -> bool {
+        self.status == 401 && self.to_error().code == "InvalidAuthenticationTokenTenant"
     }
 
     /// The error that the answer stands for, whether its body can be read or not.
@@ -293,5 +325,73 @@ fn category(status: u16) -> Category {
         429 => Category::LimitsExceeded,
         400..=499 => Category::InvalidOperation,
         _ => Category::InvalidResult,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_after(headers: &[(HeaderName, &'static str)]) -> Option<Duration> {
+        let answer = Answer {
+            status: 429,
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+                .collect(),
+            body: Bytes::new(),
+        };
+        answer.retry_after()
+    }
+
+    #[test]
+    fn the_wait_is_read_as_seconds_or_as_a_date() {
+        let seconds = |text| retry_after(&[(RETRY_AFTER, text)]);
+        assert_eq!(seconds("0"), Some(Duration::ZERO));
+        assert_eq!(seconds(" 17 "), Some(Duration::from_secs(17)));
+        assert_eq!(seconds("1.5"), Some(Duration::from_millis(1500)));
+        for endless in ["3601", "18446744073709551616", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(seconds(endless), Some(LONGEST_WAIT), "{endless}");
+        }
+        for nonsense in ["", "-1", "soon", "1 s", "NaN", "Wed, 21 Oct"] {
+            assert_eq!(seconds(nonsense), None, "{nonsense}");
+        }
+        assert_eq!(retry_after(&[]), None);
+    }
+
+    #[test]
+    fn a_date_counts_by_the_clock_that_wrote_it() {
+        let date = |text| {
+            retry_after(&[
+                (RETRY_AFTER, text),
+                (DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ])
+        };
+        assert_eq!(date("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(date("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
+        // Without such a clock, by ours: it is past 1994.
+        let past = retry_after(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT")]);
+        assert_eq!(past, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_connection_that_is_not_made_in_time_is_no_answer_that_is_late() {
+        // It is accepted by the system, and nobody speaks TLS on it.
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let url = format!("https://{}", silent.local_addr().expect("an address"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let failure = runtime.block_on(async {
+            let environment = crate::environment::Environment::from([]);
+            let client = http_client::with_connect_timeout(&environment, Duration::from_millis(1)).expect("a client");
+            let request = Request::new(Operation::Reset, &url.parse().expect("a URL"), "/x", None);
+            let authorization = HeaderValue::from_static("Bearer x");
+            request.send(&client, authorization, Duration::from_secs(3600)).await
+        });
+        let error = failure.expect_err("nobody answers").to_error("host", Duration::from_secs(3600));
+        assert_eq!(error.code, "ConnectionFailed", "{error}");
+        assert!(!error.message.contains("AZAPIM_TIMEOUT_SECONDS"), "{error}");
     }
 }

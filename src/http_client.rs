@@ -1,5 +1,6 @@
-//! The one HTTP client of the process: connections to Azure Resource Manager and to token endpoints are pooled in it
-//! across sessions. It is made from the session's environment (proxy, trusted roots), never from the process's own.
+//! The process's HTTP clients: connections to Azure Resource Manager and to token endpoints are pooled in them across
+//! sessions. They are made from the sessions' environments (proxy, trusted roots), never from the process's own, and as
+//! a rule there is one.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,21 +45,36 @@ struct Dated {
     modified: Option<SystemTime>,
 }
 
-/// The latest client. Older ones live on in the sessions that use them.
-static LATEST: Lazy<Mutex<Option<(Settings, reqwest::Client)>>> = Lazy::new(Mutex::default);
+/// Clients and what they were made from; the one that was asked for last is last.
+static CLIENTS: Lazy<Mutex<Vec<(Settings, reqwest::Client)>>> = Lazy::new(Mutex::default);
 
-/// The client for this environment: the process's current one, unless proxy or trusted roots have changed.
+/// More settings than this are not in use by turns; they have changed. A client that has to make room lives on in the
+/// sessions that use it.
+const MOST_CLIENTS: usize = 8;
+
+/// The client for this environment, which it shares with every other that has the same proxy and trusted roots.
 pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
     let settings = Settings::of(env);
-    let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((made_from, client)) = &*latest
-        && *made_from == settings
-    {
-        return Ok(client.clone());
+    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = match clients.iter().position(|(made_from, _)| *made_from == settings) {
+        Some(at) => clients.remove(at),
+        None => {
+            let client = settings.client(CONNECT_TIMEOUT)?;
+            (settings, client)
+        }
+    };
+    let client = entry.1.clone();
+    if clients.len() == MOST_CLIENTS {
+        clients.remove(0);
     }
-    let client = settings.client()?;
-    *latest = Some((settings, client.clone()));
+    clients.push(entry);
     Ok(client)
+}
+
+/// A client of its own that is more, or less, patient.
+#[cfg(test)]
+pub(crate) fn with_connect_timeout(env: &Environment, timeout: Duration) -> Result<reqwest::Client> {
+    Settings::of(env).client(timeout)
 }
 
 impl Settings {
@@ -78,10 +94,10 @@ impl Settings {
         }
     }
 
-    fn client(&self) -> Result<reqwest::Client> {
+    fn client(&self, connect_timeout: Duration) -> Result<reqwest::Client> {
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls()?)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)

@@ -49,10 +49,38 @@ pub(crate) struct Observation {
     pub throttled: Option<Duration>,
 }
 
-/// Proof that a request was let through; given back when its answer is there, or when there will be none.
+/// Proof that a request was let through. Dropped without an answer (there was none, or nobody waits for it any more),
+/// the request counts as having taken a token: whether it did cannot be known.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Pass(u64);
+pub(crate) struct Pass {
+    bucket: Arc<Bucket>,
+    number: u64,
+}
+
+impl Pass {
+    /// The kind of request that it is for.
+    pub fn kind(&self) -> Kind {
+        self.bucket.kind
+    }
+
+    /// Takes in what the request's answer said.
+    pub fn answered(self, seen: Observation, now: Instant) {
+        let mut state = self.bucket.lock();
+        state.unanswered.remove(&self.number);
+        match seen.throttled {
+            Some(retry_after) => state.refused(self.number, retry_after, self.bucket.kind.documented_rate(), now),
+            None => state.accepted(self.number, seen.remaining, now),
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        // Left where it is, it would hold requests back for as long as the process lasts.
+        self.bucket.lock().unanswered.remove(&self.number);
+    }
+}
 
 /// With nothing known yet, one request goes ahead and its answer tells the rest. Should it not come back, another
 /// follows after this long.
@@ -143,7 +171,7 @@ impl Bucket {
     }
 
     /// Lets one request through, or says when to ask again.
-    pub fn try_pass(&self, now: Instant) -> std::result::Result<Pass, Instant> {
+    pub fn try_pass(self: &Arc<Self>, now: Instant) -> std::result::Result<Pass, Instant> {
         let mut state = self.lock();
         if let Some(until) = state.blocked_until {
             if now < until {
@@ -153,36 +181,19 @@ impl Bucket {
         }
         state.let_one_through(now)?;
         state.last_activity = now;
-        let pass = state.next_pass;
+        let number = state.next_pass;
         state.next_pass += 1;
-        state.unanswered.insert(pass);
-        Ok(Pass(pass))
-    }
-
-    /// Takes in what an answer said.
-    pub fn answered(&self, pass: Pass, seen: Observation, now: Instant) {
-        let mut state = self.lock();
-        state.unanswered.remove(&pass.0);
-        match seen.throttled {
-            Some(retry_after) => state.refused(&pass, retry_after, self.kind.documented_rate(), now),
-            None => state.accepted(&pass, seen.remaining, now),
-        }
-    }
-
-    /// The request got no answer: whether it took a token cannot be known, so it is counted as having taken one.
-    pub fn unanswered(&self, pass: Pass) {
-        self.lock().unanswered.remove(&pass.0);
+        state.unanswered.insert(number);
+        Ok(Pass {
+            bucket: self.clone(),
+            number,
+        })
     }
 
     /// True while the bucket is known to hold requests back (and not merely while its first answer is awaited).
     pub fn is_limiting(&self) -> bool {
         let state = self.lock();
         state.blocked_until.is_some() || matches!(state.knowledge, Knowledge::Tokens { .. })
-    }
-
-    /// The kind of request that the bucket is for.
-    pub fn kind(&self) -> Kind {
-        self.kind
     }
 }
 
@@ -215,9 +226,9 @@ impl State {
         }
     }
 
-    fn accepted(&mut self, pass: &Pass, remaining: Option<u64>, now: Instant) {
+    fn accepted(&mut self, pass: u64, remaining: Option<u64>, now: Instant) {
         self.taken += 1;
-        if self.blocked_until.is_some() && pass.0 > self.last_refused {
+        if self.blocked_until.is_some() && pass > self.last_refused {
             // One refusal among answers that are fine is that request's own matter.
             self.blocked_until = None;
             self.last_activity = now;
@@ -236,8 +247,8 @@ impl State {
         self.header_seen = true;
         let remaining = remaining as f64;
         // Sent after this request, or before it and still under way: the count may not include them yet.
-        let later = self.next_pass - 1 - pass.0;
-        let earlier = self.unanswered.range(..pass.0).count() as u64;
+        let later = self.next_pass - 1 - pass;
+        let earlier = self.unanswered.range(..pass).count() as u64;
         let under_way = self.unanswered.len() as f64;
         self.measure_rate(remaining, under_way, now);
         let reported = remaining - (later + earlier) as f64;
@@ -278,8 +289,8 @@ impl State {
         self.measurement = Some((now, highest));
     }
 
-    fn refused(&mut self, pass: &Pass, retry_after: Duration, documented_rate: f64, now: Instant) {
-        self.last_refused = self.last_refused.max(pass.0);
+    fn refused(&mut self, pass: u64, retry_after: Duration, documented_rate: f64, now: Instant) {
+        self.last_refused = self.last_refused.max(pass);
         // Requests that were under way together are refused together: they tell one thing once.
         let first_of_its_kind = self.blocked_until.is_none_or(|until| now >= until);
         if first_of_its_kind {
@@ -381,7 +392,7 @@ mod tests {
     /// Sends `count` requests with the given window and latency; `rival` tokens a second are taken by someone else.
     fn run(count: u32, capacity: f64, rate: f64, latency: Duration, rival: f64) -> Run {
         let start = Instant::now();
-        let bucket = Bucket::new(Kind::Write, start);
+        let bucket = Arc::new(Bucket::new(Kind::Write, start));
         let mut service = Service {
             tokens: capacity,
             capacity,
@@ -406,7 +417,7 @@ mod tests {
                 } else {
                     done += 1;
                 }
-                bucket.answered(pass, seen, now);
+                pass.answered(seen, now);
             }
             let mut next = under_way.front().map(|(at, ..)| *at);
             while sent < count && under_way.len() < 64 {

@@ -202,6 +202,28 @@ mod pacing {
     }
 
     #[test]
+    fn requests_that_were_cancelled_hold_nothing_up_afterwards() {
+        let emulator = TestEmulator::start(Config {
+            backends: 100,
+            write_bucket: bucket(100, 0.001),
+            ..Config::default()
+        });
+        run(&emulator.options(), items(1)).assert_all_succeeded();
+        // They take no token of the emulator's, but the engine cannot know.
+        for _ in 0..2 {
+            emulator.add_fault(Fault::new("", FaultAction::Stall).times(u32::MAX));
+            let session = Session::start(&emulator.options().window(40));
+            for item in items(40) {
+                session.submit(&item);
+            }
+            session.events_until(|| emulator.stats().running >= 35);
+            assert_eq!(session.cancel(), Status::OK);
+            emulator.clear_faults();
+        }
+        run(&emulator.options(), items(90)).assert_all_succeeded();
+    }
+
+    #[test]
     fn the_log_says_when_the_throttle_is_waited_for() {
         let emulator = TestEmulator::with_backends(3);
         let refusal = InjectedAnswer {

@@ -715,6 +715,35 @@ mod retries {
     }
 
     #[test]
+    fn a_wait_without_end_is_not_taken_at_its_word() {
+        for status in [429, 503] {
+            for seconds in [u64::MAX.to_string(), "9".repeat(30)] {
+                let emulator = emulator();
+                let later = InjectedAnswer {
+                    status,
+                    retry_after: Some(seconds),
+                    ..InjectedAnswer::default()
+                };
+                emulator.add_fault(Fault::new("", answer(later)));
+                let session = Session::start(&emulator.options().trace("verbose"));
+                session.submit(&item(1));
+                session.events_until(|| session.progress().in_flight == 0 && session.progress().queued == 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_asks_for_no_wait_is_not_answered_at_once() {
+        let emulator = emulator();
+        emulator.add_fault(Fault::new("", passing(429)).times(2));
+        let run = run(&emulator.options().trace("verbose"), [item(1)]);
+        run.assert_all_succeeded();
+        let waits: Vec<&str> = run.log().into_iter().filter(|line| line.contains("status 429")).collect();
+        assert_eq!(waits.len(), 2, "{waits:?}");
+        assert!(waits.iter().all(|line| !line.contains("0.0 s")), "{waits:?}");
+    }
+
+    #[test]
     fn a_wait_asked_for_with_429_shows_in_the_progress() {
         let emulator = emulator();
         let later = InjectedAnswer {
@@ -957,6 +986,43 @@ mod failures {
     }
 
     #[test]
+    fn a_reset_that_was_accepted_is_not_sent_again_for_a_body_that_is_cut_off() {
+        let server = CannedServer::start(|_, request| match request.line.split(' ').next() {
+            Some("PATCH") => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":".into(),
+            _ => "HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{".into(),
+        });
+        let changed = with(item(1), json!({ "settings": { "protocol": "http" } }));
+        run(&server.options(), [changed]).assert_all_succeeded();
+        assert_eq!(server.received().len(), 2);
+    }
+
+    #[test]
+    fn a_refusal_stands_though_its_body_is_cut_off_or_endless() {
+        for body in ["Content-Length: 100\r\n\r\n{\"error\":".to_owned(), {
+            let endless = "x".repeat(40 * 1024 * 1024);
+            format!("Content-Length: {}\r\n\r\n{endless}", endless.len())
+        }] {
+            let server = CannedServer::start(move |_, _| format!("HTTP/1.1 404 Not Found\r\n{body}"));
+            let run = run(&server.options(), [item(1)]);
+            assert_eq!(run.result().code(), "NotFound");
+            assert_eq!(server.received().len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_error_of_megabytes_is_not_handed_on() {
+        let long = "ü".repeat(1024 * 1024);
+        let server = CannedServer::start(move |_, _| {
+            let detail = json!({ "code": long, "message": long, "target": long });
+            let error = json!({ "code": long, "message": long, "details": vec![detail; 3] });
+            CannedServer::answer("400 Bad Request", &[], &json!({ "error": error }).to_string())
+        });
+        let run = run(&server.options(), [item(1)]);
+        assert!(run.result().text.len() < 1024, "{} bytes", run.result().text.len());
+        assert_eq!((run.result().code(), &run.result().error()["status"]), ("BadRequest", &json!(400)));
+    }
+
+    #[test]
     fn what_is_no_http_is_a_failed_connection() {
         let server = CannedServer::start(|_, _| "SSH-2.0-OpenSSH_9.2\r\n".into());
         let run = run(&server.options().tries(2), [item(1)]);
@@ -1039,6 +1105,46 @@ mod sign_in {
             (&json!("AuthenticationError"), &json!(true))
         );
         assert_eq!(emulator.journal().len(), 2);
+    }
+
+    #[test]
+    fn each_request_of_an_item_may_ask_for_a_new_token() {
+        let server = CannedServer::start(|before, _| match before {
+            0 | 2 => CannedServer::answer("401 Unauthorized", &[], ""),
+            1 => CannedServer::answer("200 OK", &[], "{}"),
+            _ => CannedServer::answer("202 Accepted", &[], ""),
+        });
+        let session = Session::start(&server.options().host_credential());
+        session.submit(&with(item(1), json!({ "settings": { "protocol": "http" } })));
+        for _ in 0..3 {
+            let asked = session.event();
+            assert_eq!(asked.kind, Kind::TokenRequest, "{asked:?}");
+            assert_eq!(session.answer_token(asked.number, &random_token(), 0), Status::OK);
+        }
+        assert_eq!(session.event().outcome(), "succeeded");
+    }
+
+    #[test]
+    fn a_subscription_of_another_tenant_dooms_no_other() {
+        let server = CannedServer::start(|_, request| {
+            if request.line.contains(&subscription(2)) {
+                let error = json!({ "error": {
+                    "code": "InvalidAuthenticationTokenTenant",
+                    "message": "The access token is from the wrong issuer.",
+                } });
+                return CannedServer::answer("401 Unauthorized", &[], &error.to_string());
+            }
+            CannedServer::answer("202 Accepted", &[], "")
+        });
+        let run = run(&server.options().window(1), [item(1), item_in(2, 1), item(2)]);
+        let results = run.results();
+        assert_eq!((results[0].outcome(), results[2].outcome()), ("succeeded", "succeeded"));
+        let error = results[1].error();
+        assert_eq!(
+            (&error["code"], &error["category"], &error["fatal"]),
+            (&json!("InvalidAuthenticationTokenTenant"), &json!("AuthenticationError"), &json!(false))
+        );
+        assert_eq!(server.received().len(), 3);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Job {
     pub tries: u32,
     /// Refusals of that request with 429.
     pub refusals: u32,
-    /// A 401 was answered with a new token already.
+    /// A 401 to that request was answered with a new token already.
     pub reauthenticated: bool,
     pub settings_changed: bool,
     pub reset_done: bool,
@@ -89,7 +89,6 @@ pub(crate) struct Lanes {
 /// A job that its bucket has let through.
 pub(crate) struct Cleared {
     pub job: Job,
-    pub bucket: Arc<Bucket>,
     pub pass: Pass,
 }
 
@@ -147,8 +146,7 @@ impl Lanes {
             let lane = &mut self.lanes[id];
             let bucket = lane
                 .bucket
-                .get_or_insert_with(|| bucket(&lane.subscription, lane.kind))
-                .clone();
+                .get_or_insert_with(|| bucket(&lane.subscription, lane.kind));
             self.rotation.pop_front();
             match bucket.try_pass(now) {
                 Ok(pass) => {
@@ -162,7 +160,7 @@ impl Lanes {
                     } else {
                         self.rotation.push_back(id);
                     }
-                    return Some(Cleared { job, bucket, pass });
+                    return Some(Cleared { job, pass });
                 }
                 Err(until) => {
                     lane.standing = Standing::Blocked(until);

@@ -109,6 +109,13 @@ enum Then {
     Close(Error),
 }
 
+/// How long to wait after a 429, the `refusals`th of its request. At once, as some gateways ask, it would only be refused
+/// again, until none of its tries is left.
+fn pause_of_refusal(answer: &Answer, refusals: u32) -> Duration {
+    let asked_for = answer.retry_after().filter(|wait| !wait.is_zero());
+    asked_for.unwrap_or_else(|| retry::pause(refusals))
+}
+
 fn give_up(error: Error) -> Then {
     if error.fatal {
         Then::Close(error)
@@ -173,7 +180,7 @@ impl Core {
 
     /// Sends one request and does what follows from its answer.
     async fn carry(&self, cleared: Cleared, token: &Arc<Token>) {
-        let Cleared { job, bucket, pass } = cleared;
+        let Cleared { job, pass } = cleared;
         let request = Request::new(job.step, &self.base, &job.path, body(&job));
         self.log(Level::Debug, || {
             trace::request(&request, &request.headers(HeaderValue::from_static("Bearer ****")))
@@ -181,19 +188,14 @@ impl Core {
         let authorization = token.authorization().clone();
         let result = request.send(&self.client, authorization, self.tuning.timeout).await;
         let now = Instant::now();
-        let kind = bucket.kind();
-        match &result {
-            Ok(answer) => {
-                self.log(Level::Debug, || trace::response(answer));
-                let throttled = (answer.status == 429)
-                    .then(|| answer.retry_after().unwrap_or_else(|| retry::pause(job.refusals + 1)));
-                let seen = Observation {
-                    remaining: answer.remaining(kind),
-                    throttled,
-                };
-                bucket.answered(pass, seen, now);
-            }
-            Err(_) => bucket.unanswered(pass),
+        let kind = pass.kind();
+        if let Ok(answer) = &result {
+            self.log(Level::Debug, || trace::response(answer));
+            let seen = Observation {
+                remaining: answer.remaining(kind),
+                throttled: (answer.status == 429).then(|| pause_of_refusal(answer, job.refusals + 1)),
+            };
+            pass.answered(seen, now);
         }
         self.conclude(job, &request, result, token, kind, now);
     }
@@ -260,6 +262,7 @@ impl Core {
     /// An answer that is no success: the same request again, or the item's end.
     fn after_refusal(&self, mut job: Job, answer: Answer, request: &Request, token: &Arc<Token>) -> Then {
         match answer.status {
+            401 if answer.is_of_another_tenant() => {}
             401 if !job.reauthenticated => {
                 job.reauthenticated = true;
                 self.tokens.reject(token);
@@ -269,7 +272,7 @@ impl Core {
                 return Then::Again(job);
             }
             429 if job.refusals < retry::MOST_REFUSALS => {
-                let pause = answer.retry_after().unwrap_or_else(|| retry::pause(job.refusals));
+                let pause = pause_of_refusal(&answer, job.refusals);
                 self.log(Level::Verbose, || {
                     let wait = pause.as_secs_f64();
                     format!("{}: status 429; the next try in {wait:.1} s.", describe(request))
@@ -278,13 +281,15 @@ impl Core {
             }
             429 => {}
             status if retry::is_transient(status) && job.tries < self.tuning.tries => {
-                let pause = answer.retry_after().unwrap_or_else(|| retry::pause(job.tries));
+                let pause = answer
+                    .retry_after()
+                    .unwrap_or_else(|| retry::pause(job.tries));
                 return self.try_again(job, pause, request, &format!("status {status}"));
             }
             _ => {}
         }
         let mut error = answer.to_error();
-        if answer.status == 401 {
+        if answer.status == 401 && !answer.is_of_another_tenant() {
             // Every other item would be refused the same way.
             error.fatal = true;
         }
@@ -324,6 +329,8 @@ impl Core {
 fn advance(mut job: Job, answer: Answer) -> Then {
     job.tries = 0;
     job.refusals = 0;
+    // The token was good: one that is refused later has ended meanwhile.
+    job.reauthenticated = false;
     match job.step {
         Operation::Settings => {
             job.settings_changed = true;
