@@ -147,11 +147,7 @@ impl Request {
             // The status has said it all: a reset that was accepted must not be sent again for want of an empty body.
             Err(_) => Bytes::new(),
         };
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Ok(Answer { status, headers, body })
     }
 }
 
@@ -361,12 +357,7 @@ mod tests {
 
     #[test]
     fn a_date_counts_by_the_clock_that_wrote_it() {
-        let date = |text| {
-            retry_after(&[
-                (RETRY_AFTER, text),
-                (DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
-            ])
-        };
+        let date = |text| retry_after(&[(RETRY_AFTER, text), (DATE, "Sun, 06 Nov 1994 08:49:37 GMT")]);
         assert_eq!(date("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
         assert_eq!(date("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
         // Without such a clock, by ours: it is past 1994.
@@ -390,7 +381,9 @@ mod tests {
             let authorization = HeaderValue::from_static("Bearer x");
             request.send(&client, authorization, Duration::from_secs(3600)).await
         });
-        let error = failure.expect_err("nobody answers").to_error("host", Duration::from_secs(3600));
+        let error = failure
+            .expect_err("nobody answers")
+            .to_error("host", Duration::from_secs(3600));
         assert_eq!(error.code, "ConnectionFailed", "{error}");
         assert!(!error.message.contains("AZAPIM_TIMEOUT_SECONDS"), "{error}");
     }

@@ -6,6 +6,9 @@
 //! on the low side of the truth: what an answer reports, less every request that the answer cannot have counted yet,
 //! plus what has been refilled since at a rate that is measured, not assumed. So requests go out as fast as the tokens
 //! come back, and a 429 is the exception that corrects the picture.
+//!
+//! Others may use the bucket too: another process, another tool. Before that is known a part of the tokens is left for
+//! the next answer to find; once it is (more tokens are gone than we took, or a request was refused) a few are left for good.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,7 +81,11 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         // Left where it is, it would hold requests back for as long as the process lasts.
-        self.bucket.lock().unanswered.remove(&self.number);
+        let mut state = self.bucket.lock();
+        if state.unanswered.remove(&self.number) {
+            // A token may be gone that is in no count: nobody else need have taken it.
+            state.level = 0.0;
+        }
     }
 }
 
@@ -94,9 +101,15 @@ const SHORTEST_MEASUREMENT: Duration = Duration::from_millis(100);
 const LONGEST_MEASUREMENT: Duration = Duration::from_secs(4);
 /// After this long without a request, tokens may have been lost to a full bucket: the old measurement is of no use.
 const STALE_MEASUREMENT: Duration = Duration::from_secs(5);
-/// For this long after a refusal the bucket is taken to have another user: its tokens are then spent at the measured
-/// rate, not as a heap that the other one counts on too.
-const SHARED_FOR: Duration = Duration::from_secs(5);
+/// For this long after a sign of another user the bucket is taken to have one.
+const SHARED_FOR: Duration = Duration::from_secs(60);
+/// The share of the tokens left that is spent before the next answer tells how many there are then. Were it all of them,
+/// two processes that begin at once would each spend the whole. What is held back is not lost: the next answer finds it.
+const SHARE_ALONE: f64 = 0.5;
+/// The share where there is another user, who may well be several.
+const SHARE_SHARED: f64 = 0.25;
+/// Tokens that are left to the other users: about as many as they take between two answers of ours.
+const RESERVE_SHARED: f64 = 4.0;
 /// On a 429 the rate was too high by an unknown factor.
 const RATE_CUT: f64 = 0.7;
 /// Without the header nothing corrects the rate upwards, so each success raises it a little.
@@ -130,6 +143,9 @@ struct State {
     unanswered: BTreeSet<u64>,
     /// Requests that took a token, as far as answers have said.
     taken: u64,
+    /// The most that (tokens left + tokens taken) was for certain. It grows with the refill and never falls, unless
+    /// someone else takes tokens.
+    level: f64,
     /// Where the current measurement of the rate began: when, and the highest that (tokens left + tokens taken) can
     /// have been.
     measurement: Option<(Instant, f64)>,
@@ -159,6 +175,7 @@ impl Bucket {
                 next_pass: 0,
                 unanswered: BTreeSet::new(),
                 taken: 0,
+                level: 0.0,
                 measurement: None,
                 last_activity: now,
             }),
@@ -247,28 +264,34 @@ impl State {
         self.header_seen = true;
         let remaining = remaining as f64;
         // Sent after this request, or before it and still under way: the count may not include them yet.
-        let later = self.next_pass - 1 - pass;
-        let earlier = self.unanswered.range(..pass).count() as u64;
+        let later = (self.next_pass - 1 - pass) as f64;
+        let earlier = self.unanswered.range(..pass).count() as f64;
         let under_way = self.unanswered.len() as f64;
-        self.measure_rate(remaining, under_way, now);
-        let reported = remaining - (later + earlier) as f64;
-        let credit = match self.knowledge {
-            Knowledge::Tokens { credit, at } if self.shared_until.is_some_and(|until| now < until) => {
-                let refilled = now.saturating_duration_since(at).as_secs_f64() * self.rate;
-                reported.min(credit + refilled)
-            }
-            _ => reported,
+        // Sent after it and answered before: they are among those taken, and need not be in the count.
+        let overtakers = later - (under_way - earlier);
+        let lowest = remaining + self.taken as f64 - overtakers;
+        // The header is rounded down: up to one token more may have been left.
+        let highest = remaining + self.taken as f64 + under_way + 1.0;
+        self.measure_rate(lowest, highest, under_way, now);
+        if highest < self.level {
+            self.shared_until = Some(now + SHARED_FOR);
+            self.level = lowest;
+        }
+        self.level = self.level.max(lowest);
+        let is_shared = self.shared_until.is_some_and(|until| now < until);
+        let spendable = match remaining - RESERVE_SHARED {
+            _ if !is_shared => remaining * SHARE_ALONE,
+            spare if spare > 0.0 => spare * SHARE_SHARED,
+            missing => missing,
         };
+        let credit = spendable - later - earlier;
         self.knowledge = Knowledge::Tokens { credit, at: now };
     }
 
     /// Tokens left plus tokens taken grow by the refill alone. What is under way may or may not have been taken, so the
     /// sum is known as a range; the rate is measured from the top of the range at the start to its bottom at the end,
     /// never too high.
-    fn measure_rate(&mut self, remaining: f64, under_way: f64, now: Instant) {
-        let lowest = remaining + self.taken as f64;
-        // The header is rounded down: up to one token more may have been left.
-        let highest = lowest + under_way + 1.0;
+    fn measure_rate(&mut self, lowest: f64, highest: f64, under_way: f64, now: Instant) {
         let Some((start, start_level)) = self.measurement else {
             self.measurement = Some((now, highest));
             return;
@@ -298,7 +321,8 @@ impl State {
             self.rate = if self.header_seen {
                 (self.rate * RATE_CUT).max(LOWEST_RATE)
             } else {
-                // What went through before is all that is known of the rate.
+                // What went through before is all that is known of the rate. It is no bound: a refusal can have
+                // another reason than an empty bucket, and must not slow the rest down for that.
                 let seconds = now.saturating_duration_since(since).as_secs_f64().max(0.05);
                 let went_through = (self.taken - taken) as f64 / seconds;
                 (self.rate.max(went_through) * RATE_CUT).max(documented_rate)
@@ -354,17 +378,32 @@ pub(crate) fn bucket(key: BucketKey, now: Instant) -> Arc<Bucket> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// The service's side, as section 4 of the specification states it, in simulated time.
+    #[derive(Debug)]
     struct Service {
         tokens: f64,
         capacity: f64,
         rate: f64,
         at: Instant,
+        /// Whether answers say what is left.
+        tells: bool,
     }
 
     impl Service {
+        fn new(capacity: f64, rate: f64) -> Self {
+            Self {
+                tokens: capacity,
+                capacity,
+                rate,
+                at: Instant::now(),
+                tells: true,
+            }
+        }
+
         fn take(&mut self, now: Instant) -> Observation {
             let refilled = now.duration_since(self.at).as_secs_f64() * self.rate;
             self.tokens = (self.tokens + refilled).min(self.capacity);
@@ -372,13 +411,13 @@ mod tests {
             if self.tokens >= 1.0 {
                 self.tokens -= 1.0;
                 return Observation {
-                    remaining: Some(self.tokens as u64),
+                    remaining: self.tells.then_some(self.tokens as u64),
                     throttled: None,
                 };
             }
             let wait = ((1.0 - self.tokens) / self.rate).ceil().max(1.0);
             Observation {
-                remaining: Some(0),
+                remaining: self.tells.then_some(0),
                 throttled: Some(Duration::from_secs_f64(wait)),
             }
         }
@@ -389,57 +428,94 @@ mod tests {
         refused: u32,
     }
 
-    /// Sends `count` requests with the given window and latency; `rival` tokens a second are taken by someone else.
-    fn run(count: u32, capacity: f64, rate: f64, latency: Duration, rival: f64) -> Run {
-        let start = Instant::now();
-        let bucket = Arc::new(Bucket::new(Kind::Write, start));
-        let mut service = Service {
-            tokens: capacity,
-            capacity,
-            rate,
-            at: start,
-        };
-        let mut under_way: std::collections::VecDeque<(Instant, Pass, Observation)> = Default::default();
-        let (mut now, mut done, mut sent, mut refused) = (start, 0, 0, 0);
-        let mut rival_at = start;
-        while done < count {
-            if rival > 0.0 {
-                while now.duration_since(rival_at).as_secs_f64() >= 1.0 / rival {
-                    rival_at += Duration::from_secs_f64(1.0 / rival);
-                    let _ = service.take(rival_at.max(service.at));
-                }
+    /// A process's picture of the bucket, and what it has to send.
+    struct Fleet {
+        bucket: Arc<Bucket>,
+        /// Requests that were not sent, or refused.
+        left: u32,
+        /// By the time of the answer.
+        under_way: BTreeMap<(Instant, u32), (Pass, Observation)>,
+        sent: u32,
+        refused: u32,
+        random: fastrand::Rng,
+    }
+
+    impl Fleet {
+        fn new(count: u32, now: Instant) -> Self {
+            Self {
+                bucket: Arc::new(Bucket::new(Kind::Write, now)),
+                left: count,
+                under_way: Default::default(),
+                sent: 0,
+                refused: 0,
+                random: fastrand::Rng::with_seed(1),
             }
-            while under_way.front().is_some_and(|(at, ..)| *at <= now) {
-                let (_, pass, seen) = under_way.pop_front().unwrap();
+        }
+
+        /// Takes the answers that are there, sends what may be sent, and says when to look again; `None` at the end.
+        fn step(&mut self, now: Instant, latency: Duration, service: &mut Service) -> Option<Instant> {
+            while let Some(answer) = self.under_way.first_entry() {
+                if answer.key().0 > now {
+                    break;
+                }
+                let (pass, seen) = answer.remove();
                 if seen.throttled.is_some() {
-                    refused += 1;
-                    sent -= 1;
-                } else {
-                    done += 1;
+                    self.refused += 1;
+                    self.left += 1;
                 }
                 pass.answered(seen, now);
             }
-            let mut next = under_way.front().map(|(at, ..)| *at);
-            while sent < count && under_way.len() < 64 {
-                match bucket.try_pass(now) {
+            let mut next = None;
+            while self.left > 0 && self.under_way.len() < 64 {
+                match self.bucket.try_pass(now) {
                     Ok(pass) => {
-                        sent += 1;
+                        self.left -= 1;
+                        self.sent += 1;
                         let seen = service.take((now + latency / 2).max(service.at));
-                        under_way.push_back((now + latency, pass, seen));
-                        next = next.or(Some(now + latency));
+                        // Some answers overtake others.
+                        let back = latency.mul_f64(0.4 + 0.2 * self.random.f64());
+                        self.under_way
+                            .insert((now + latency / 2 + back, self.sent), (pass, seen));
                     }
                     Err(until) => {
-                        next = Some(next.map_or(until, |n| n.min(until)));
+                        next = Some(until);
                         break;
                     }
                 }
             }
-            now = next.unwrap_or(now).max(now + Duration::from_micros(20));
+            let answer = self.under_way.first_key_value().map(|((at, _), _)| *at);
+            [next, answer].into_iter().flatten().min()
+        }
+    }
+
+    /// Sends all of each fleet with a window of 64 and the given latency; `rival` tokens a second are taken by someone
+    /// who does not mind.
+    fn run_fleets(counts: &[u32], mut service: Service, latency: Duration, rival: f64) -> Run {
+        let start = service.at;
+        let mut fleets: Vec<Fleet> = counts.iter().map(|count| Fleet::new(*count, start)).collect();
+        let (mut now, mut rival_at) = (start, start);
+        loop {
+            while rival > 0.0 && now.duration_since(rival_at).as_secs_f64() >= 1.0 / rival {
+                rival_at += Duration::from_secs_f64(1.0 / rival);
+                let _ = service.take(rival_at.max(service.at));
+            }
+            let next = fleets
+                .iter_mut()
+                .filter_map(|fleet| fleet.step(now, latency, &mut service))
+                .min();
+            match next {
+                Some(next) => now = next.max(now + Duration::from_micros(20)),
+                None => break,
+            }
         }
         Run {
             seconds: now.duration_since(start).as_secs_f64(),
-            refused,
+            refused: fleets.iter().map(|fleet| fleet.refused).sum(),
         }
+    }
+
+    fn run(count: u32, capacity: f64, rate: f64, latency: Duration, rival: f64) -> Run {
+        run_fleets(&[count], Service::new(capacity, rate), latency, rival)
     }
 
     #[test]
@@ -473,5 +549,74 @@ mod tests {
         // Half of the refill goes to the other: 450 at 10 to 20 a second.
         assert!(ran.seconds < 450.0 / 10.0 * 1.2, "{} s", ran.seconds);
         assert!(ran.refused < 25, "{} refused", ran.refused);
+    }
+
+    /// Checks a run of several fleets, each with a picture of its own, against the shortest possible time for all.
+    #[track_caller]
+    fn assert_shared(counts: &[u32], service: Service, latency: u64, most_refused: f64, longest: f64) {
+        let count = f64::from(counts.iter().sum::<u32>());
+        let bound = (count - service.capacity).max(0.0) / service.rate;
+        let case = format!("{counts:?} items, {service:?}, {latency} ms");
+        let ran = run_fleets(counts, service, Duration::from_millis(latency), 0.0);
+        let case = format!(
+            "{case}: {:.2} s against {bound:.2} s, {} refused",
+            ran.seconds, ran.refused
+        );
+        assert!(f64::from(ran.refused) <= count * most_refused, "{case}");
+        assert!(ran.seconds <= bound * longest, "{case}");
+    }
+
+    #[test]
+    fn two_fleets_share_a_bucket_with_few_refusals_and_no_time_lost() {
+        for latency in [1, 20, 50, 200] {
+            for counts in [[1000, 1000], [1000, 200]] {
+                assert_shared(&counts, Service::new(200.0, 10.0), latency, 0.01, 1.02);
+            }
+            assert_shared(&[300, 300], Service::new(50.0, 50.0), latency, 0.03, 1.15);
+        }
+        for latency in [1, 20, 50] {
+            assert_shared(&[1000, 1000], Service::new(100.0, 500.0), latency, 0.03, 1.25);
+        }
+    }
+
+    #[test]
+    fn several_fleets_share_a_bucket_with_no_time_lost() {
+        for latency in [1, 20, 50, 200] {
+            assert_shared(&[500; 4], Service::new(200.0, 10.0), latency, 0.1, 1.02);
+        }
+    }
+
+    #[test]
+    fn without_the_header_a_shared_bucket_is_found_out_by_refusals() {
+        let blind = || Service {
+            tells: false,
+            ..Service::new(200.0, 10.0)
+        };
+        for latency in [1, 20, 50, 200] {
+            assert_shared(&[1000], blind(), latency, 0.25, 1.03);
+            assert_shared(&[1000, 1000], blind(), latency, 0.35, 1.03);
+        }
+    }
+
+    #[test]
+    fn a_request_that_nobody_waits_for_holds_nothing_back() {
+        let start = Instant::now();
+        let bucket = Arc::new(Bucket::new(Kind::Write, start));
+        let seen = |remaining| Observation {
+            remaining: Some(remaining),
+            throttled: None,
+        };
+        bucket
+            .try_pass(start)
+            .expect("the first goes ahead")
+            .answered(seen(100), start);
+        let given_up: Vec<Pass> = (0..40)
+            .map(|_| bucket.try_pass(start).expect("there are tokens"))
+            .collect();
+        let last = bucket.try_pass(start).expect("there are tokens");
+        drop(given_up);
+        last.answered(seen(40), start);
+        let half: Vec<Pass> = (0..20).map_while(|_| bucket.try_pass(start).ok()).collect();
+        assert_eq!(half.len(), 20);
     }
 }

@@ -738,7 +738,11 @@ mod retries {
         emulator.add_fault(Fault::new("", passing(429)).times(2));
         let run = run(&emulator.options().trace("verbose"), [item(1)]);
         run.assert_all_succeeded();
-        let waits: Vec<&str> = run.log().into_iter().filter(|line| line.contains("status 429")).collect();
+        let waits: Vec<&str> = run
+            .log()
+            .into_iter()
+            .filter(|line| line.contains("status 429"))
+            .collect();
         assert_eq!(waits.len(), 2, "{waits:?}");
         assert!(waits.iter().all(|line| !line.contains("0.0 s")), "{waits:?}");
     }
@@ -1019,7 +1023,10 @@ mod failures {
         });
         let run = run(&server.options(), [item(1)]);
         assert!(run.result().text.len() < 1024, "{} bytes", run.result().text.len());
-        assert_eq!((run.result().code(), &run.result().error()["status"]), ("BadRequest", &json!(400)));
+        assert_eq!(
+            (run.result().code(), &run.result().error()["status"]),
+            ("BadRequest", &json!(400))
+        );
     }
 
     #[test]
@@ -1142,7 +1149,11 @@ mod sign_in {
         let error = results[1].error();
         assert_eq!(
             (&error["code"], &error["category"], &error["fatal"]),
-            (&json!("InvalidAuthenticationTokenTenant"), &json!("AuthenticationError"), &json!(false))
+            (
+                &json!("InvalidAuthenticationTokenTenant"),
+                &json!("AuthenticationError"),
+                &json!(false)
+            )
         );
         assert_eq!(server.received().len(), 3);
     }

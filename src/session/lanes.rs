@@ -144,9 +144,7 @@ impl Lanes {
     pub fn pop(&mut self, now: Instant, bucket: impl Fn(&str, Kind) -> Arc<Bucket>) -> Option<Cleared> {
         while let Some(&id) = self.rotation.front() {
             let lane = &mut self.lanes[id];
-            let bucket = lane
-                .bucket
-                .get_or_insert_with(|| bucket(&lane.subscription, lane.kind));
+            let bucket = lane.bucket.get_or_insert_with(|| bucket(&lane.subscription, lane.kind));
             self.rotation.pop_front();
             match bucket.try_pass(now) {
                 Ok(pass) => {

@@ -281,9 +281,7 @@ impl Core {
             }
             429 => {}
             status if retry::is_transient(status) && job.tries < self.tuning.tries => {
-                let pause = answer
-                    .retry_after()
-                    .unwrap_or_else(|| retry::pause(job.tries));
+                let pause = answer.retry_after().unwrap_or_else(|| retry::pause(job.tries));
                 return self.try_again(job, pause, request, &format!("status {status}"));
             }
             _ => {}
