@@ -1,5 +1,5 @@
-//! Programs in C and Python use the library through its header: the examples, and two that probe it. On Linux each C
-//! program runs once more under valgrind.
+//! Programs in C and Python use the library through its header: the examples, and some that probe it. On Linux the C
+//! programs run once more under valgrind.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -116,6 +116,13 @@ fn the_fleet_program_accounts_for_every_item() {
 fn the_misuse_program_gets_a_status_each_time() {
     let output = output_of(&mut Program::compile("tests/abi/misuse.c").command());
     assert_success(&output, "every misuse was answered");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_forked_child_is_told_that_it_cannot_go_on() {
+    let output = output_of(&mut Program::compile("tests/abi/fork.c").command());
+    assert_success(&output, "the child was told");
 }
 
 #[cfg(target_os = "linux")]

@@ -238,6 +238,8 @@ impl Session {
     /// Starts a session. Nothing is sent, and no token is asked for, before the first item.
     pub fn start(options: &str) -> Result<Self> {
         let options = Options::parse(options)?;
+        // Before anything that takes a lock: in a forked child it might be held for ever.
+        let runtime = runtime::handle()?;
         let environment = &options.environment;
         let tuning = Tuning::from_environment(environment)?;
         let cloud = Cloud::resolve(environment, options.endpoint.as_deref(), options.audience.as_deref())?;
@@ -246,7 +248,6 @@ impl Session {
             Some(given) => crate::resource_id::check_subscription(given).map(|()| given.clone()),
             None => subscription::current(environment),
         };
-        let runtime = runtime::handle()?;
         let endpoint: Arc<str> = cloud.endpoint.as_str().into();
         let base = Url::parse(&endpoint)
             .map_err(|e| Error::invalid("InvalidEndpoint", format!("'{endpoint}' is not a URL: {e}.")).into_fatal())?;

@@ -23,8 +23,24 @@ use crate::trace::{self, Level};
 /// where each would otherwise make one of its own.
 const SCOUT_TIME: Duration = Duration::from_millis(250);
 
+/// Ends the session when the code that it stands in panics, a defect: the item that was worked on would otherwise never
+/// end, and whoever waits for it neither.
+struct EndOnPanic<'a>(&'a Core);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "The engine has a defect: a request could not be carried to its end. What was not answered is cancelled.";
+            self.0.close(Some(
+                Error::new("InternalError", Category::NotSpecified, why).into_fatal(),
+            ));
+        }
+    }
+}
+
 /// Begins work whenever there is some, until the session ends. Dropping its workers cancels what they have in flight.
 pub(super) async fn drive(core: Arc<Core>) {
+    let _guard = EndOnPanic(&core);
     let mut workers = JoinSet::new();
     loop {
         while workers.try_join_next().is_some() {}
@@ -81,6 +97,7 @@ pub(super) async fn drive(core: Arc<Core>) {
 
 /// Carries request after request while there are some that may be sent.
 async fn work(core: Arc<Core>) {
+    let _guard = EndOnPanic(&core);
     loop {
         let token = match core.tokens.token().await {
             Ok(token) => token,
@@ -397,5 +414,28 @@ fn body(job: &Job) -> Option<Bytes> {
             .after
             .map(|n| format!(r#"{{"properties":{{"after":"PT{n}S"}}}}"#).into()),
         Operation::Get => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Next, Session};
+    use super::*;
+
+    #[test]
+    fn a_defect_ends_the_session() {
+        let session = Session::start(r#"{"credential":"host","environment":{}}"#).expect("it starts");
+        let core = session.core.clone();
+        let worker = std::thread::spawn(move || {
+            let _guard = EndOnPanic(&core);
+            let _held = core.lock();
+            panic!("this is meant to happen");
+        });
+        assert!(worker.join().is_err());
+        let Next::Event(Event::Fatal(error)) = session.next(Duration::ZERO) else {
+            panic!("nothing is said");
+        };
+        assert_eq!(error.code, "InternalError");
+        assert!(matches!(session.next(Duration::ZERO), Next::Done));
     }
 }
