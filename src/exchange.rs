@@ -100,7 +100,7 @@ impl Request {
         }
     }
 
-    /// Every header of the request, with a stand-in for the token.
+    /// Every header of the request.
     pub fn headers(&self, authorization: HeaderValue) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(AUTHORIZATION, authorization);
@@ -295,7 +295,6 @@ impl Answer {
                 )
             }),
         );
-        error.status = Some(self.status);
         error.details = details
             .unwrap_or_default()
             .into_iter()
@@ -305,6 +304,21 @@ impl Answer {
                 target: d.target,
             })
             .collect();
+        self.sign(error)
+    }
+
+    /// The error of a success without what it must bring.
+    pub fn to_invalid_response(&self) -> Error {
+        self.sign(Error::new(
+            "InvalidResponse",
+            Category::InvalidResult,
+            "The service's answer is not the JSON that it documents.",
+        ))
+    }
+
+    /// Adds by what the service finds the answer again.
+    fn sign(&self, mut error: Error) -> Error {
+        error.status = Some(self.status);
         error.request_id = self.header(REQUEST_ID).map(str::to_owned);
         error.correlation_id = self.header(CORRELATION_ID).map(str::to_owned);
         error

@@ -112,10 +112,13 @@ fn encode(segment: &str) -> Cow<'_, str> {
     utf8_percent_encode(segment, SEGMENT).into()
 }
 
-/// A subscription id is a GUID in its hyphenated form.
+/// A subscription id is a GUID in the one form that Azure uses: 36 characters with hyphens.
+pub(crate) fn is_subscription(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
+}
+
 pub(crate) fn check_subscription(value: &str) -> Result<()> {
-    let hyphenated = value.len() == 36 && uuid::Uuid::try_parse(value).is_ok();
-    if hyphenated {
+    if is_subscription(value) {
         return Ok(());
     }
     Err(Error::invalid(

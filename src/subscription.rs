@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use uuid::Uuid;
 
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
+use crate::resource_id::is_subscription;
 
 const VARIABLE: &str = "AZURE_SUBSCRIPTION_ID";
 
@@ -54,7 +54,9 @@ pub(crate) fn current(env: &Environment) -> Result<String> {
         .subscriptions
         .into_iter()
         // An account without a subscription (`az login --allow-no-subscriptions`) is listed under its tenant's id.
-        .find(|account| account.is_default && account.tenant_id.as_ref() != Some(&account.id) && is_guid(&account.id))
+        .find(|account| {
+            account.is_default && account.tenant_id.as_ref() != Some(&account.id) && is_subscription(&account.id)
+        })
         .map(|account| account.id)
         .ok_or_else(|| {
             not_found(&format!(
@@ -64,7 +66,7 @@ pub(crate) fn current(env: &Environment) -> Result<String> {
 }
 
 fn from_variable(value: &str) -> Result<String> {
-    if is_guid(value) {
+    if is_subscription(value) {
         Ok(value.to_owned())
     } else {
         Err(Error::invalid(
@@ -73,11 +75,6 @@ fn from_variable(value: &str) -> Result<String> {
         )
         .into_fatal())
     }
-}
-
-/// Whether the text is a GUID in the one form that Azure uses: 36 characters with hyphens.
-fn is_guid(text: &str) -> bool {
-    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
 fn profile_path(env: &Environment) -> Option<PathBuf> {
@@ -102,6 +99,8 @@ fn not_found(why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     const ONE: &str = "00000000-0000-0000-0000-000000000001";

@@ -973,7 +973,31 @@ mod failures {
                 (&error["code"], &error["category"]),
                 (&json!("InvalidResponse"), &json!("InvalidResult"))
             );
-            assert_eq!(error["resetDone"], true, "{body}");
+            assert_eq!(
+                (&error["resetDone"], &error["attempts"]),
+                (&json!(true), &json!(1)),
+                "{body}"
+            );
+            for id in ["requestId", "correlationId", "clientRequestId"] {
+                assert!(error[id].is_string(), "{id} is not in {error}");
+            }
+            assert!(run.result().message().contains("The connection was reset"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_no_page_is_an_error() {
+        for body in [json!({}), json!([]), json!({ "value": null }), json!({ "value": {} })] {
+            let emulator = emulator();
+            let nonsense = InjectedAnswer {
+                status: 200,
+                body: Some(body.clone()),
+                ..InjectedAnswer::default()
+            };
+            emulator.add_fault(Fault::new("", answer(nonsense)).method("GET"));
+            let service = json!({ "operation": "list", "resourceGroup": "Api-Default-WestUS", "service": "contoso" });
+            let run = run(&emulator.options(), [service]);
+            assert_eq!(run.results()[0].json["error"]["code"], "InvalidResponse", "{body}");
         }
     }
 

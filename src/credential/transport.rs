@@ -1,4 +1,4 @@
-//! `azure_identity` over the process's one HTTP client, so that proxies, trusted roots and connections are the same
+//! `azure_identity` over the session's HTTP client, so that proxies, trusted roots and connections are the same
 //! for token endpoints as for Azure Resource Manager.
 
 use std::error::Error as _;

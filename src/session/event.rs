@@ -139,8 +139,8 @@ impl Output {
 
     /// Checks that the body is a page.
     pub fn page(body: Bytes) -> Option<Self> {
-        serde_json::from_slice::<Page>(&body).ok()?;
-        Some(Self::Page(body))
+        let page = serde_json::from_slice::<Page>(&body).ok()?;
+        page.value.get().starts_with('[').then_some(Self::Page(body))
     }
 }
 

@@ -245,7 +245,7 @@ impl Core {
         state.lanes.reconsider(&job, kind);
         drop(state);
         let then = match result {
-            Ok(answer) if answer.status < 300 => advance(job, answer),
+            Ok(answer) if answer.status < 300 => advance(job, &answer, request),
             Ok(answer) => self.after_refusal(job, answer, request, token),
             Err(failure) => self.after_failure(job, failure, request),
         };
@@ -341,47 +341,39 @@ impl Core {
 }
 
 /// A request succeeded: the item's next one, or its end.
-fn advance(mut job: Job, answer: Answer) -> Then {
-    job.tries = 0;
-    job.refusals = 0;
-    // The token was good: one that is refused later has ended meanwhile.
-    job.reauthenticated = false;
+fn advance(mut job: Job, answer: &Answer, request: &Request) -> Then {
     match job.step {
         Operation::Settings => {
             job.settings_changed = true;
             // Wiped now rather than when the reset is through.
             job.settings = None;
-            job.step = Operation::Reset;
-            Then::Again(job)
+            go_on(job, Operation::Reset)
         }
         Operation::Reset if job.pass_thru => {
             job.reset_done = true;
-            job.step = Operation::Get;
-            Then::Again(job)
+            go_on(job, Operation::Get)
         }
         Operation::Reset => Then::Settle(Outcome::Succeeded { output: None }),
         Operation::Get => {
             let output = match job.action {
-                Action::List => Output::page(answer.body),
-                Action::Get | Action::Reset => Output::backend(answer.body),
+                Action::List => Output::page(answer.body.clone()),
+                Action::Get | Action::Reset => Output::backend(answer.body.clone()),
             };
-            Then::Settle(match output {
-                Some(output) => Outcome::Succeeded { output: Some(output) },
-                None => {
-                    let mut error = Error::new(
-                        "InvalidResponse",
-                        Category::InvalidResult,
-                        "The service's answer is not the JSON that it documents.",
-                    );
-                    error.status = Some(answer.status);
-                    error.operation = Some(Operation::Get);
-                    error.settings_changed = job.settings_changed;
-                    error.reset_done = job.reset_done;
-                    Outcome::Failed(Box::new(error))
-                }
-            })
+            match output {
+                Some(output) => Then::Settle(Outcome::Succeeded { output: Some(output) }),
+                None => give_up(explain(answer.to_invalid_response(), &job, request)),
+            }
         }
     }
+}
+
+/// The item's next request, with tries of its own. The token was good: one that is refused later has ended meanwhile.
+fn go_on(mut job: Job, step: Operation) -> Then {
+    job.step = step;
+    job.tries = 0;
+    job.refusals = 0;
+    job.reauthenticated = false;
+    Then::Again(job)
 }
 
 /// Adds what the item had gone through when it failed.
