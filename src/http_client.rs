@@ -18,12 +18,14 @@ use url::Url;
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
 use crate::secret::Secret;
+use crate::tuning::WIDEST_WINDOW;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A dead HTTP/2 connection is noticed this long after its last sign of life, while requests are on it.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// At least the engine's window, so that over HTTP/1.1 no connection is thrown away between two requests.
-const IDLE_CONNECTIONS: usize = 128;
+/// While requests are on an HTTP/2 connection it is asked for a sign of life this long after the last one. Should none
+/// come in [`CONNECT_TIMEOUT`], it is dead: sooner than a try ends by default, so that the next has a new connection.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Over HTTP/1.1 no connection is thrown away between two requests, however wide the window.
+const IDLE_CONNECTIONS: usize = WIDEST_WINDOW as usize;
 
 const CERT_FILE: &str = "SSL_CERT_FILE";
 const CERT_DIR: &str = "SSL_CERT_DIR";

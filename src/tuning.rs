@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 
+/// The widest window that can be asked for.
+pub(crate) const WIDEST_WINDOW: u32 = 1024;
+
 /// Limits of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tuning {
@@ -34,7 +37,7 @@ impl Tuning {
             },
         };
         Ok(Self {
-            window: number("AZAPIM_WINDOW", 64, 1024)? as usize,
+            window: number("AZAPIM_WINDOW", 64, WIDEST_WINDOW)? as usize,
             timeout: Duration::from_secs(number("AZAPIM_TIMEOUT_SECONDS", 30, 3600)?.into()),
             tries: number("AZAPIM_TRIES", 5, 20)?,
         })

@@ -39,6 +39,13 @@ fn connections_are_few_and_serve_one_session_after_the_other() {
         (16..=64).contains(&connections),
         "HTTP/1.1 made {connections} connections for 1500 requests"
     );
+
+    let wide = emulator(false);
+    for _ in 0..2 {
+        run(&wide.options().window(300), (1..=500).map(item)).assert_all_succeeded();
+    }
+    let stats = wide.stats();
+    assert_eq!(stats.open_connections, stats.connections, "none is thrown away");
 }
 
 /// Each emulator has a certificate authority of its own.
