@@ -182,31 +182,31 @@ impl Failure {
     }
 
     /// The error for a person, once no try is left.
-    pub fn to_error(&self, host: &str, timeout: Duration) -> Error {
+    pub fn to_error(&self, peer: &str, timeout: Duration) -> Error {
         match self {
             Self::TimedOut => Error::new(
                 "TimedOut",
                 Category::OperationTimeout,
                 format!(
-                    "{host} did not answer within {} seconds. Set AZAPIM_TIMEOUT_SECONDS to wait longer.",
+                    "{peer} did not answer within {} seconds. Set AZAPIM_TIMEOUT_SECONDS to wait longer.",
                     timeout.as_secs()
                 ),
             ),
             Self::NotConnected(why) => Error::new(
                 "ConnectionFailed",
                 Category::ConnectionError,
-                format!("No connection to {host}: {why}."),
+                format!("No connection to {peer}: {why}."),
             ),
             Self::Broken(why) => Error::new(
                 "ConnectionFailed",
                 Category::ConnectionError,
-                format!("The connection to {host} broke before the answer was complete: {why}."),
+                format!("The connection to {peer} broke before the answer was complete: {why}."),
             ),
             Self::CertificateRejected(why) => Error::new(
                 "CertificateRejected",
                 Category::SecurityError,
                 format!(
-                    "The certificate of {host} is not trusted: {why}. If a proxy or a private cloud uses a certificate authority of its own, name its PEM file in SSL_CERT_FILE or add it to the system's trust store."
+                    "The certificate of {peer} is not trusted: {why}. If a proxy or a private cloud uses a certificate authority of its own, name its PEM file in SSL_CERT_FILE or add it to the system's trust store."
                 ),
             )
             .into_fatal(),

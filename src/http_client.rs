@@ -73,6 +73,24 @@ pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
     Ok(client)
 }
 
+/// The variable that names the proxy by which a URL is reached, for messages: whoever does not answer may be the proxy.
+pub(crate) fn proxy_variable(env: &Environment, url: &Url) -> Option<&'static str> {
+    let Settings {
+        proxy: Some((name, value)),
+        no_proxy,
+        ..
+    } = Settings::of(env)
+    else {
+        return None;
+    };
+    let matcher = Matcher::builder()
+        .https(value.expose())
+        .no(no_proxy.unwrap_or_default())
+        .build();
+    let used = url.scheme() == "https" && matcher.intercept(&url.as_str().parse().ok()?).is_some();
+    used.then_some(name)
+}
+
 /// A client of its own that is more, or less, patient.
 #[cfg(test)]
 pub(crate) fn with_connect_timeout(env: &Environment, timeout: Duration) -> Result<reqwest::Client> {

@@ -1054,6 +1054,25 @@ mod failures {
     }
 
     #[test]
+    fn a_proxy_that_is_not_there_is_named() {
+        let nobody = emulator().url().replace("http://", "http://user:s3cret@");
+        let emulator = TestEmulator::start(Config {
+            backends: 9,
+            tls: true,
+            ..Config::default()
+        });
+        let options = emulator.options().tries(1).env("HTTPS_PROXY", nobody);
+        let through = run(&options, [item(1)]);
+        assert_eq!(through.result().code(), "ConnectionFailed");
+        let message = through.result().message();
+        assert!(
+            message.contains("HTTPS_PROXY") && !message.contains("s3cret"),
+            "{message}"
+        );
+        run(&options.env("NO_PROXY", "127.0.0.1"), [item(1)]).assert_all_succeeded();
+    }
+
+    #[test]
     fn what_is_no_http_is_a_failed_connection() {
         let server = CannedServer::start(|_, _| "SSH-2.0-OpenSSH_9.2\r\n".into());
         let run = run(&server.options().tries(2), [item(1)]);

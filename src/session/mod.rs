@@ -111,8 +111,8 @@ struct Core {
     endpoint: Arc<str>,
     /// The endpoint once more, parsed: each request's URL starts as a copy of it.
     base: Url,
-    /// The endpoint's host, for messages.
-    host: String,
+    /// The endpoint's host and the way there, for messages.
+    peer: String,
     subscription: Result<String>,
     tuning: Tuning,
     trace: Level,
@@ -251,7 +251,11 @@ impl Session {
         let endpoint: Arc<str> = cloud.endpoint.as_str().into();
         let base = Url::parse(&endpoint)
             .map_err(|e| Error::invalid("InvalidEndpoint", format!("'{endpoint}' is not a URL: {e}.")).into_fatal())?;
-        let host = base.host_str().unwrap_or(&endpoint).to_owned();
+        let host = base.host_str().unwrap_or(&endpoint);
+        let peer = match http_client::proxy_variable(environment, &base) {
+            Some(variable) => format!("{host} (by the proxy in {variable})"),
+            None => host.to_owned(),
+        };
         let mut environment_tokens = match options.credential {
             CredentialSource::Environment => Some(TokenSource::from_environment(environment, &cloud, client.clone())?),
             CredentialSource::Host => None,
@@ -276,7 +280,7 @@ impl Session {
                 host_tokens,
                 endpoint,
                 base,
-                host,
+                peer,
                 subscription,
                 tuning,
                 trace: options.trace,

@@ -322,7 +322,7 @@ impl Core {
             };
             return self.try_again(job, pause, request, what);
         }
-        let error = failure.to_error(&self.host, self.tuning.timeout);
+        let error = failure.to_error(&self.peer, self.tuning.timeout);
         give_up(explain(error, &job, request))
     }
 
