@@ -126,11 +126,11 @@ function Assert-WritesError {
     $records[0]
 }
 
-# An error has this id and category.
+# An error has this id and category, and is of this command.
 function Assert-Error {
-    param([System.Management.Automation.ErrorRecord] $Record, [string] $Id, [string] $Category)
+    param([System.Management.Automation.ErrorRecord] $Record, [string] $Id, [string] $Category, [string] $Command = 'Reset-AzApiManagementBackendConnection')
 
-    Assert-Equal $Record.FullyQualifiedErrorId "$Id,Reset-AzApiManagementBackendConnection" "error id of: $($Record.Exception.Message)"
+    Assert-Equal $Record.FullyQualifiedErrorId "$Id,$Command" "error id of: $($Record.Exception.Message)"
     Assert-Equal "$($Record.CategoryInfo.Category)" $Category "category of: $($Record.Exception.Message)"
 }
 

@@ -1,6 +1,7 @@
 # Secrets are in no stream and in no error: neither the token, nor what a credential or a proxy holds, whatever happens.
 
 . "$PSScriptRoot/Setup.ps1"
+. "$PSScriptRoot/AllStreams.ps1"
 
 $context = New-Context
 
@@ -19,39 +20,6 @@ function New-SecretArguments {
         Credential = New-Credential @{ Header = @{ 'x-key' = @($secrets.Header) }; Query = @{ key = @($secrets.Query) }; Scheme = 'Basic'; Parameter = $secrets.Parameter }
         Proxy      = New-Proxy 'http://proxy.example:8080' $secrets.UserName $secrets.Password
     }
-}
-
-# Everything that an object shows, down to the exceptions inside of exceptions.
-function Get-Depths {
-    param([object] $Object)
-
-    "$Object"
-    if ($Object -is [System.Management.Automation.ErrorRecord]) {
-        "$($Object.CategoryInfo)"
-        "$($Object.ErrorDetails)"
-        $Object.ScriptStackTrace
-        "$($Object.TargetObject)"
-        for ($exception = $Object.Exception; $null -ne $exception; $exception = $exception.InnerException) {
-            $exception.ToString()
-            foreach ($entry in $exception.Data.GetEnumerator()) {
-                "$($entry.Key)=$($entry.Value)"
-            }
-        }
-        ConvertTo-Json $Object.Exception.Data -Depth 4 -WarningAction SilentlyContinue
-    }
-}
-
-# Runs a call with every stream open, and gives the text of all.
-function Get-Everything {
-    param([scriptblock] $Call)
-
-    $Error.Clear()
-    $streams = try {
-        & $Call *>&1
-    } catch {
-        $_
-    }
-    [string]::Join("`n", @(foreach ($object in @($streams) + @($Error)) { Get-Depths $object }))
 }
 
 function Assert-NoSecret {

@@ -1,48 +1,29 @@
 # The parameter surface, row by row, and what the module is made of.
 
 . "$PSScriptRoot/Setup.ps1"
+. "$PSScriptRoot/ModuleSurface.ps1"
 
 $cmdlet = Get-Command Reset-AzApiManagementBackendConnection
 $module = Get-Module AzApiManagement.BackendConnection
 
-# The row of a parameter's table: its type's name, then each set with 'mandatory', 'value' and 'name'.
-function Get-Row {
-    param([string] $Name)
-
-    $parameter = $cmdlet.Parameters[$Name]
-    $typeName = $parameter.Attributes.Where({ $_ -is [System.Management.Automation.PSTypeNameAttribute] }).PSTypeName
-    if ($typeName) { $typeName } else { $parameter.ParameterType.FullName }
-    foreach ($set in $parameter.ParameterSets.Keys) {
-        $of = $parameter.ParameterSets[$set]
-        $words = @($set; if ($of.IsMandatory) { 'mandatory' }; if ($of.ValueFromPipeline) { 'value' }; if ($of.ValueFromPipelineByPropertyName) { 'name' })
-        [string]::Join(' ', $words)
-    }
-}
-
-function Assert-Row {
-    param([string] $Name, [string[]] $Expected)
-
-    Assert-Equal (Get-Row $Name | Sort-Object) ($Expected | Sort-Object) "-$Name"
-}
-
 Test 'Context' {
-    Assert-Row Context "${Models}PsApiManagementContext", 'ContextParameterSet mandatory value name'
+    Assert-Row $cmdlet Context "${Models}PsApiManagementContext", 'ContextParameterSet mandatory value name'
 }
 
 Test 'InputObject' {
-    Assert-Row InputObject "${Models}PsApiManagementBackend", 'ByInputObject mandatory value name'
+    Assert-Row $cmdlet InputObject "${Models}PsApiManagementBackend", 'ByInputObject mandatory value name'
 }
 
 Test 'BackendId' {
-    Assert-Row BackendId 'System.String', 'ContextParameterSet mandatory name', 'ByInputObject name'
+    Assert-Row $cmdlet BackendId 'System.String', 'ContextParameterSet mandatory name', 'ByInputObject name'
 }
 
 Test 'TimeUntilReset' {
-    Assert-Row TimeUntilReset 'System.Int32', '__AllParameterSets value'
+    Assert-Row $cmdlet TimeUntilReset 'System.Int32', '__AllParameterSets value'
 }
 
 Test 'Protocol' {
-    Assert-Row Protocol 'System.String', '__AllParameterSets name'
+    Assert-Row $cmdlet Protocol 'System.String', '__AllParameterSets name'
 }
 
 Test 'Protocol is http or soap' {
@@ -51,19 +32,19 @@ Test 'Protocol is http or soap' {
 }
 
 Test 'Url' {
-    Assert-Row Url 'System.String', '__AllParameterSets name'
+    Assert-Row $cmdlet Url 'System.String', '__AllParameterSets name'
 }
 
 Test 'Credential' {
-    Assert-Row Credential "${Models}PsApiManagementBackendCredential", '__AllParameterSets name'
+    Assert-Row $cmdlet Credential "${Models}PsApiManagementBackendCredential", '__AllParameterSets name'
 }
 
 Test 'Proxy' {
-    Assert-Row Proxy "${Models}PsApiManagementBackendProxy", '__AllParameterSets name'
+    Assert-Row $cmdlet Proxy "${Models}PsApiManagementBackendProxy", '__AllParameterSets name'
 }
 
 Test 'PassThru' {
-    Assert-Row PassThru 'System.Management.Automation.SwitchParameter', '__AllParameterSets name'
+    Assert-Row $cmdlet PassThru 'System.Management.Automation.SwitchParameter', '__AllParameterSets name'
 }
 
 Test 'no parameters beyond these and the common ones' {
@@ -136,34 +117,6 @@ Test 'the manifest says what the module needs' {
     Assert-Equal $module.RequiredModules.Count 0 'required modules'
 }
 
-# The parsed files of the module.
-function Get-ModuleAst {
-    $folder = [System.IO.Path]::GetDirectoryName($module.Path)
-    foreach ($file in [System.IO.Directory]::EnumerateFiles($folder, '*.ps*1', 'AllDirectories')) {
-        $problems = $null
-        $ast = [System.Management.Automation.Language.Parser]::ParseFile($file, [ref] $null, [ref] $problems)
-        Assert-Equal $problems.Count 0 "syntax errors of $file"
-        $ast
-    }
-}
-
 Test 'the module calls its own functions and the engine, no cmdlet of another module' {
-    $files = @(Get-ModuleAst)
-    Assert-True ($files.Count -gt 2) 'the files of the module are found'
-    $functions = foreach ($file in $files) {
-        foreach ($function in $file.FindAll({ $args[0] -is [System.Management.Automation.Language.FunctionDefinitionAst] }, $true)) {
-            $function.Name.Split(':')[-1]
-        }
-    }
-    # Of Microsoft.PowerShell.Core, which is a part of the engine itself.
-    $core = 'Get-Module', 'Set-StrictMode'
-    foreach ($file in $files) {
-        foreach ($command in $file.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] }, $true)) {
-            $name = $command.GetCommandName()
-            # Without a name it is a script block, a file that is dotted, or a command that was looked up.
-            if ($name -and $name -notin $functions -and $name -notin $core -and $name -notlike '*/Private/*.ps1') {
-                Stop-Check "$($command.Extent.File):$($command.Extent.StartLineNumber) calls $name"
-            }
-        }
-    }
+    Assert-OwnCommands $module
 }

@@ -76,7 +76,9 @@ function New-AzApiManagementContext {
     process {
         $group, $service = $ResourceGroupName, $ServiceName
         if ($PSCmdlet.ParameterSetName -eq 'ResourceIdParameterSet') {
-            $pattern = '\A/subscriptions/[^/]+/resourceGroups/([^/]+)/providers/Microsoft\.ApiManagement/service/([^/]+)(/|\z)'
+            # Names that cannot be are told here: in a later cmdlet, nobody would know that they come from an id.
+            $pattern = '\A/subscriptions/[0-9a-f-]{36}/resourceGroups/([\w().-]{0,89}[\w()-])/providers/Microsoft\.ApiManagement' +
+                '/service/([a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)(/|\z)'
             $match = [regex]::Match($ResourceId, $pattern, 'IgnoreCase, CultureInvariant')
             if (-not $match.Success) {
                 $text = "'$ResourceId' is not the resource id of an API Management service. Use one like " +
