@@ -137,10 +137,12 @@ impl Output {
         json.get().starts_with('{').then_some(Self::Backend(body))
     }
 
-    /// Checks that the body is a page.
+    /// Checks that the body is a page: an array of objects, whatever they have.
     pub fn page(body: Bytes) -> Option<Self> {
-        let page = serde_json::from_slice::<Page>(&body).ok()?;
-        page.value.get().starts_with('[').then_some(Self::Page(body))
+        let page: Page = serde_json::from_slice(&body).ok()?;
+        let backends: Vec<&RawValue> = serde_json::from_str(page.value.get()).ok()?;
+        let objects = backends.iter().all(|backend| backend.get().starts_with('{'));
+        objects.then_some(Self::Page(body))
     }
 }
 

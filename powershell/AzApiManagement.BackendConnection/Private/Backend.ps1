@@ -96,7 +96,8 @@ function script:ConvertTo-ValuesTable {
     }
     $table = @{}
     foreach ($member in $Json.EnumerateObject()) {
-        $table[$member.Name] = [object[]] (Get-JsonStrings $member.Value)
+        # Arrays of objects, as Az's are: a cast leaves an array of texts what it is.
+        $table[$member.Name] = @(if ($member.Value.ValueKind -eq 'Array') { foreach ($value in $member.Value.EnumerateArray()) { $value.ToString() } })
     }
     $table
 }
@@ -109,7 +110,7 @@ function script:ConvertTo-Credentials {
             Certificate   = Get-JsonStrings (Get-JsonElement $Json 'certificate')
             Query         = ConvertTo-ValuesTable (Get-JsonElement $Json 'query')
             Header        = ConvertTo-ValuesTable (Get-JsonElement $Json 'header')
-            Authorization = if ($null -ne $authorization) {
+            Authorization = if ($null -ne $authorization -and $authorization.ValueKind -eq 'Object') {
                 New-AzModel 'PsApiManagementAuthorizationHeaderCredential' ([ordered]@{
                         Scheme    = Get-JsonText $authorization 'scheme'
                         Parameter = Get-JsonText $authorization 'parameter'
@@ -141,18 +142,22 @@ function script:ConvertTo-ServiceFabric {
     param([System.Text.Json.JsonElement] $Json)
 
     $names = Get-JsonElement $Json 'serverX509Names'
-    $x509Names = if ($null -ne $names) {
+    $x509Names = if ($null -ne $names -and $names.ValueKind -eq 'Array') {
         $table = @{}
         foreach ($entry in $names.EnumerateArray()) {
-            $table[(Get-JsonText $entry 'name')] = Get-JsonText $entry 'issuerCertificateThumbprint'
+            if ($entry.ValueKind -eq 'Object') {
+                $table["$(Get-JsonText $entry 'name')"] = Get-JsonText $entry 'issuerCertificateThumbprint'
+            }
         }
         $table
     }
     $retries = Get-JsonElement $Json 'maxPartitionResolutionRetries'
+    $number = 0
+    $thumbprint = Get-JsonElement $Json 'clientCertificatethumbprint'
     New-AzModel 'PsApiManagementServiceFabric' ([ordered]@{
-            ClientCertificateThumbprint   = [string] (Get-JsonElement $Json 'clientCertificatethumbprint')
+            ClientCertificateThumbprint   = if ($null -ne $thumbprint) { $thumbprint.ToString() }
             ClientCertificateId           = Get-JsonText $Json 'clientCertificateId'
-            MaxPartitionResolutionRetries = if ($null -ne $retries) { $retries.GetInt32() }
+            MaxPartitionResolutionRetries = if ($null -ne $retries -and $retries.ValueKind -eq 'Number' -and $retries.TryGetInt32([ref] $number)) { $number }
             ManagementEndpoints           = Get-JsonStrings (Get-JsonElement $Json 'managementEndpoints')
             ServerX509Names               = $x509Names
             ServerCertificateThumbprint   = Get-JsonStrings (Get-JsonElement $Json 'serverCertificateThumbprints')
@@ -166,14 +171,15 @@ function script:ConvertTo-SkippedChecks {
     $checks = [System.Collections.Generic.Dictionary[string, object]]::new()
     foreach ($pair in @('validateCertificateChain', 'skipCertificateChainValidation'), @('validateCertificateName', 'skipCertificateNameValidation')) {
         $value = Get-JsonElement $Json $pair[0]
-        if ($null -ne $value) {
+        if ($null -ne $value -and $value.ValueKind -in 'True', 'False') {
             $checks[$pair[1]] = -not $value.GetBoolean()
         }
     }
     $checks
 }
 
-# A fleet with -PassThru comes through here once an item, so each object of the JSON is gone through once only.
+# A fleet with -PassThru comes through here once an item, so each object of the JSON is gone through once only. A member of
+# another kind than documented is as good as left out: what one backend has of it must not end the call for all.
 function script:ConvertTo-Backend {
     param([System.Text.Json.JsonElement] $Json)
 
@@ -196,6 +202,7 @@ function script:ConvertTo-Backend {
     $id = "$($root['id'])"
     $segments = $id.Split('/')
     $fabric = if ($objects.ContainsKey('properties')) { Get-JsonElement $objects['properties'] 'serviceFabricCluster' }
+    $hasFabric = $null -ne $fabric -and $fabric.ValueKind -eq 'Object'
     New-AzModel 'PsApiManagementBackend' ([ordered]@{
             Id                   = $id
             ResourceGroupName    = if ($segments.Length -gt 8) { $segments[4] }
@@ -209,6 +216,6 @@ function script:ConvertTo-Backend {
             Properties           = if ($objects.ContainsKey('tls')) { ConvertTo-SkippedChecks $objects['tls'] }
             Proxy                = if ($objects.ContainsKey('proxy')) { ConvertTo-Proxy $objects['proxy'] }
             Credentials          = if ($objects.ContainsKey('credentials')) { ConvertTo-Credentials $objects['credentials'] }
-            ServiceFabricCluster = if ($null -ne $fabric) { ConvertTo-ServiceFabric $fabric }
+            ServiceFabricCluster = if ($hasFabric) { ConvertTo-ServiceFabric $fabric }
         })
 }
