@@ -391,6 +391,14 @@ Test 'a stopped pipeline ends a request that is never answered' {
     Assert-Equal $running.Output.Count 0 'output'
 }
 
+Test 'progress is shown while a page is waited for, and the one before has been output' {
+    Add-Fault @{ match = 'skip=100'; kind = 'stall' }
+    $running = Start-Runspace 'Import-Module AzApiManagement.Standalone; Get-AzApiManagementBackend -Context $context'
+    Wait-Until { @($running.Shell.Streams.Progress).Activity -contains 'Reading pages of backends' } 'progress'
+    Assert-Equal $running.Output.Count 100 'backends'
+    $running.Shell.Stop()
+}
+
 Test 'what it gives is piped into a reset, and nothing is written back' {
     Set-FullBackend 200
     Get-AzApiManagementBackend -Context $context -BackendId 200 | Reset-AzApiManagementBackendConnection
