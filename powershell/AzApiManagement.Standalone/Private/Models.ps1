@@ -4,20 +4,20 @@
 function New-Model {
     param([string] $Name, [System.Collections.Specialized.OrderedDictionary] $Members)
 
-    & $script:Main { Import-Rest; New-AzModel @args } $Name $Members
+    & (Get-Main) { Import-Rest; New-AzModel @args } $Name $Members
 }
 
 function New-InputError {
     param([string] $Id, [string] $Message, [object] $Target)
 
-    & $script:Main { Import-Rest; New-PlainErrorRecord $args[0] InvalidArgument $args[1] $args[2] } $Id $Message $Target
+    & (Get-Main) { Import-Rest; New-PlainErrorRecord $args[0] InvalidArgument $args[1] $args[2] } $Id $Message $Target
 }
 
 # What is wrong with the shape of a credential, as an error record; nothing where it can be sent.
 function Get-CredentialProblem {
     param([object] $Credential)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Credential)
 
         Import-Rest

@@ -9,7 +9,7 @@
 function Start-Reads {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [string] $Trace)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Run, $Cmdlet, $Trace)
 
         $ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference = $Run.Preferences
@@ -35,7 +35,7 @@ function New-ReadsRun {
         Activity = 'Reading backends'; IsPaged = $false; ThrottleTold = $false; Output = $null
         Sent = 0; NextLink = $null; DefaultProfile = $DefaultProfile; Preferences = $Preferences
     }
-    $run.Output = & $script:Main {
+    $run.Output = & (Get-Main) {
         {
             param($Json, $Run)
 
@@ -56,7 +56,7 @@ function New-ReadsRun {
 function Send-Read {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet, [System.Collections.Specialized.OrderedDictionary] $Members, [object] $Target)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Run, $Cmdlet, $Members, $Target)
 
         $ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference = $Run.Preferences
@@ -91,7 +91,7 @@ function Send-Read {
 function Wait-Reads {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Run, $Cmdlet)
 
         $ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference = $Run.Preferences
@@ -109,7 +109,7 @@ function Wait-Reads {
 function Complete-Reads {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Run, $Cmdlet)
 
         $ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference = $Run.Preferences
@@ -125,7 +125,7 @@ function Complete-Reads {
 function Stop-Reads {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
-    & $script:Main {
+    & (Get-Main) {
         param($Run, $Cmdlet)
 
         $native = $script:Native
