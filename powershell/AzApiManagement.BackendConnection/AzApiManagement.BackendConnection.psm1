@@ -118,6 +118,8 @@ function Reset-AzApiManagementBackendConnection {
         $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
         $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
         $settings = ''
+        # The settings on the command line, where a script block gives one of them for each item.
+        $named = $null
         if ($null -eq $script:Native) {
             Import-Native $PSCmdlet
         }
@@ -126,6 +128,7 @@ function Reset-AzApiManagementBackendConnection {
             $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy') -or $TimeUntilReset -lt 0) {
             Import-Rest
             $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
+            $named = Get-NamedSettings $PSBoundParameters
         }
         $utf8 = $script:Utf8
         $quoted = $script:Quoted
@@ -138,7 +141,7 @@ function Reset-AzApiManagementBackendConnection {
     process {
         $item = ''
         $own = $settings
-        if ($null -ne $InputObject -and -not $idIsGiven -and ($null -eq $_ -or [object]::ReferenceEquals($_, $InputObject))) {
+        if ($null -ne $InputObject -and -not $idIsGiven -and $null -eq $named -and ($null -eq $_ -or [object]::ReferenceEquals($_, $InputObject))) {
             $target = $InputObject
             $id = "$($InputObject.Id)"
             $name = "$($InputObject.BackendId)"
@@ -152,8 +155,10 @@ function Reset-AzApiManagementBackendConnection {
             $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
             $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
             $item = ConvertTo-TargetJson $bound
-            if (Test-Row $_) {
-                $own = Get-RowSettings $PSBoundParameters @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy } $target $PSCmdlet
+            $ofItem = if (Test-Row $_) { 'Protocol', 'Url', 'Credential', 'Proxy' } else { $named }
+            if ($null -ne $ofItem) {
+                $values = @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy }
+                $own = Get-ItemSettings $ofItem $PSBoundParameters $values $target $PSCmdlet
                 if ($null -eq $own) {
                     return
                 }

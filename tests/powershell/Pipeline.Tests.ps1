@@ -132,6 +132,32 @@ Test 'blank cells for a credential and a proxy mean not given' {
     Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
 }
 
+Test 'a script block gives each item its own value' {
+    [pscustomobject] @{ BackendId = '1'; NewUrl = 'https://one.example/'; Kind = 'SOAP'; Delay = '5' },
+    [pscustomobject] @{ BackendId = '2'; NewUrl = ''; Kind = ' '; Delay = 7 } |
+        Reset-AzApiManagementBackendConnection -Context $context -Url { $_.NewUrl } -Protocol { $_.Kind } -TimeUntilReset { $_.Delay }
+    Assert-Equal (Get-SentSorted) 'PATCH 1 {"properties":{"protocol":"soap","url":"https://one.example/"}}',
+        'POST 1/reconnect {"properties":{"after":"PT5S"}}', 'POST 2/reconnect {"properties":{"after":"PT7S"}}' 'sent'
+}
+
+Test 'a script block for piped backends: their own settings are not written back' {
+    (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -Url { "https://$($_.BackendId).example/" }
+    New-Backend 3 'Deserialized.' | Reset-AzApiManagementBackendConnection -Context $context -Url { "https://$($_.BackendId).example/" } -Credential (New-Credential @{ Certificate = 'AA' })
+    New-Backend 4 | Reset-AzApiManagementBackendConnection -Url 'https://new.example/' -TimeUntilReset { [int] $_.BackendId * 10 }
+    Assert-Equal (Get-SentSorted) 'PATCH 1 {"properties":{"url":"https://1.example/"}}', 'PATCH 2 {"properties":{"url":"https://2.example/"}}',
+        'PATCH 3 {"properties":{"url":"https://3.example/","credentials":{"certificate":["AA"]}}}', 'PATCH 4 {"properties":{"url":"https://new.example/"}}',
+        'POST 1/reconnect', 'POST 2/reconnect', 'POST 3/reconnect', 'POST 4/reconnect {"properties":{"after":"PT40S"}}' 'sent'
+}
+
+Test 'a script block whose value cannot be used is an error about that item' {
+    $problem = Assert-WritesError { (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -Url { if ($_.BackendId -eq '1') { 'nowhere' } else { 'https://new.example/' } } }
+    Assert-Error $problem InvalidUrl InvalidArgument
+    Assert-Equal $problem.TargetObject.BackendId '1' 'the target of the error'
+    $problem = Assert-Throws { New-Backend 3 | Reset-AzApiManagementBackendConnection -Url { 'https://new.example/' } -Proxy (New-Proxy 'nowhere') }
+    Assert-Error $problem InvalidProxy InvalidArgument
+    Assert-Equal (Get-Sent) 'PATCH 2 {"properties":{"url":"https://new.example/"}}', 'POST 2/reconnect' 'sent'
+}
+
 Test 'a row with a setting that cannot be read is an error of its own' {
     $rows = [pscustomobject] @{ BackendId = '1'; Credential = New-Credential @{ Header = 'text' } }, [pscustomobject] @{ BackendId = '2' }
     $problem = Assert-WritesError { $rows | Reset-AzApiManagementBackendConnection -Context $context }

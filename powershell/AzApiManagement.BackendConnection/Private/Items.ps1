@@ -42,12 +42,13 @@ function script:Test-Row {
     $true
 }
 
-# The settings of a row, those of the command line among them; $null where they cannot be read, which has been said.
-function script:Get-RowSettings {
-    param([System.Collections.IDictionary] $Bound, [hashtable] $Values, [object] $Target, [System.Management.Automation.PSCmdlet] $Cmdlet)
+# The settings of an item that has its own: of a row those of any name, those of the command line among them. $null where they
+# cannot be read, which has been said.
+function script:Get-ItemSettings {
+    param([string[]] $Names, [System.Collections.IDictionary] $Bound, [hashtable] $Values, [object] $Target, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
     $given = @{}
-    foreach ($name in 'Protocol', 'Url', 'Credential', 'Proxy') {
+    foreach ($name in $Names) {
         $value = $Values[$name]
         # A property that is not there leaves the parameter blank, as an empty cell does.
         $blank = $null -eq $value -or ($value -is [string] -and [string]::IsNullOrWhiteSpace($value)) -or

@@ -136,14 +136,32 @@ function script:ConvertTo-SettingsJson {
     ',"settings":{' + [string]::Join(',', $members) + '}'
 }
 
+# Whether a script block is to give the parameter's value for each item. Before the first item PowerShell has an object of
+# its own in the value's place; a parameter without a type takes no script block.
+function script:Test-Delayed {
+    param([System.Collections.IDictionary] $Bound, [string] $Name)
+
+    ($Name -eq 'Protocol' -or $Name -eq 'Url') -and $null -ne $Bound[$Name] -and $Bound[$Name] -isnot [string]
+}
+
+# The names of the settings on the command line, where a script block gives one of them for each item; else $null.
+function script:Get-NamedSettings {
+    param([System.Collections.IDictionary] $Bound)
+
+    $names = @('Protocol', 'Url', 'Credential', 'Proxy').Where({ $Bound.ContainsKey($_) })
+    if ($names.Where({ Test-Delayed $Bound $_ }).Count -gt 0) {
+        , $names
+    }
+}
+
 # What the command line says of the settings, as the member of every item. A value that no item could be sent with ends the
-# call at once.
+# call at once; what a script block gives is known with the item only.
 function script:Get-GivenSettings {
     param([System.Collections.IDictionary] $Bound, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
     $given = @{}
     foreach ($name in 'Protocol', 'Url', 'Credential', 'Proxy') {
-        if (-not $Bound.ContainsKey($name)) {
+        if (-not $Bound.ContainsKey($name) -or (Test-Delayed $Bound $name)) {
             continue
         }
         $given[$name] = $Bound[$name]
@@ -158,7 +176,7 @@ function script:Get-GivenSettings {
         $Cmdlet.ThrowTerminatingError((New-PlainErrorRecord $_.FullyQualifiedErrorId InvalidArgument $_.Exception.Message $null))
     }
     $item = '{"id":"/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/any/providers/Microsoft.ApiManagement/service/any/backends/any"' + $json
-    if ($Bound.ContainsKey('TimeUntilReset')) {
+    if ($Bound.ContainsKey('TimeUntilReset') -and $Bound['TimeUntilReset'] -is [int]) {
         $item += ",""after"":$($Bound['TimeUntilReset'])"
     }
     $bytes = $script:Utf8.GetBytes("$item}")
