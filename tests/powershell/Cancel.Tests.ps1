@@ -46,6 +46,26 @@ try {
     Assert-Equal (Get-EmulatorStats).running 0 'requests that still run'
 }
 
+Test 'what is said is a warning: its variable, its stream and its preference hold' {
+    Add-Fault @{ match = '/backends/2/'; kind = 'stall'; times = 10 }
+    $call = {
+        param([hashtable] $Common)
+
+        try { (New-Backend nowhere), (New-Backend 2) | Reset-AzApiManagementBackendConnection -ErrorAction Stop @Common } catch { }
+    }
+    $warnings = @(& $call @{ WarningVariable = 'kept' } 3>&1)
+    Assert-Equal $warnings.Count 1 "warnings: $warnings"
+    Assert-Contains $warnings[0].Message 'Cancelled: '
+    $told = Invoke-Script "$Preamble
+`$call = { $call }
+& `$call @{ WarningAction = 'SilentlyContinue'; WarningVariable = '+global:kept' }
+& { `$WarningPreference = 'SilentlyContinue'; & `$call @{} }
+& `$call @{} 3>`$null
+`$kept.Count"
+    Assert-Equal $told.Output.TrimEnd() '1' 'output'
+    Assert-Equal $told.Errors '' 'errors'
+}
+
 Test 'nothing is said when all was done' {
     $told = Invoke-Script "$Preamble
 (New-Backend 1), (New-Backend nowhere) | Reset-AzApiManagementBackendConnection -ErrorAction SilentlyContinue

@@ -165,8 +165,7 @@ function script:Skip-SettledInputs {
     $Run.First = $first
 }
 
-# Ends a session that is not done: cancels what is left, takes the progress away, and says once what was given up. The
-# pipeline may be stopped, so the host is written to directly.
+# Ends a session that is not done: cancels what is left, takes the progress away, and says once what was given up.
 function script:Stop-EngineSession {
     param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
@@ -178,11 +177,17 @@ function script:Stop-EngineSession {
     $null = $native::apimbc_session_progress($session, $counts, 6)
     $native::apimbc_session_free($session)
     if ($Run.ProgressShown) {
+        # A stopped pipeline takes no progress any more, so the host is written to directly.
         $Cmdlet.Host.UI.WriteProgress($Run.ProgressId, (New-CompletedProgress $Run))
     }
     if ($counts[4] -gt 0) {
         $unanswered = $counts[5]
         $unsent = $counts[4] - $unanswered
-        $Cmdlet.Host.UI.WriteWarningLine("Cancelled: $unanswered sent and not yet answered, $unsent never sent.")
+        # A function of a module sees the global preference only; that of the calling script holds.
+        if (-not $Cmdlet.MyInvocation.BoundParameters.ContainsKey('WarningAction')) {
+            $WarningPreference = $Cmdlet.GetVariableValue('WarningPreference', 'Continue')
+        }
+        # A clean block may write warnings, also where the pipeline is stopped.
+        $Cmdlet.WriteWarning("Cancelled: $unanswered sent and not yet answered, $unsent never sent.")
     }
 }
