@@ -107,6 +107,29 @@ Test 'a certificate that is not trusted' {
     Assert-Contains $told[2] 'SSL_CERT_FILE'
 }
 
+Test 'the item that ended the call is told by its error, not among those that were given up' {
+    $script = "$Preamble
+foreach (`$count in 1, 3) {
+    try {
+        1..`$count | ForEach-Object { New-Backend `$_ } | Reset-AzApiManagementBackendConnection -WarningVariable told -WarningAction SilentlyContinue
+    } catch {
+        `"`$(`$_.FullyQualifiedErrorId): `$told`"
+    }
+}"
+    $untrusted = Invoke-Script $script @{ SSL_CERT_FILE = $null }
+    Add-Fault @{ status = 401; times = 1000; code = 'InvalidAuthenticationToken'; message = 'The token is wrong.' }
+    $refused = Invoke-Script $script
+    Assert-Equal "$($untrusted.Errors)$($refused.Errors)" '' 'errors outside of the catch'
+    $one, $three = $untrusted.Output.TrimEnd() -split '\r?\n'
+    Assert-Equal $one 'CertificateRejected,Reset-AzApiManagementBackendConnection: ' 'one item'
+    # The call may have ended before it took the others.
+    if ($three -match 'Cancelled: (\d+) sent and not yet answered, (\d+) never sent') {
+        Assert-True ([int] $Matches[1] + $Matches[2] -le 2) "three items: $three"
+    }
+    $one = @($refused.Output -split '\r?\n')[0]
+    Assert-Equal $one 'AuthenticationFailed,Reset-AzApiManagementBackendConnection: ' 'one item that is refused'
+}
+
 Test 'an endpoint that is no address' {
     Use-Environment @{ AZURE_RESOURCE_MANAGER_ENDPOINT = 'nowhere' } {
         $problem = Assert-Throws { New-Backend 1 | Reset-AzApiManagementBackendConnection }

@@ -7,6 +7,7 @@
 #   GetToken   the command of Az.Accounts that gives tokens, where it is connected
 #   Started    when the session was started, in milliseconds of [Environment]::TickCount64
 #   Ended      true once every event of a finished session was taken
+#   ToldOf     1 where the error that ended the session tells what became of one of its items
 #
 # Results are the output of these functions, and so of the cmdlet: given to WriteObject, whatever a later command of the
 # pipeline throws would come back as that method's exception.
@@ -96,7 +97,12 @@ function script:Write-EngineEvent {
             1 { Write-ItemResult $Run $Cmdlet $Number $json }
             2 { Send-AzAccountsToken $Run $Number $json }
             3 { Write-EngineLog $Cmdlet $json }
-            4 { $Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $json.GetProperty('error') $null)) }
+            4 {
+                $problem = $json.GetProperty('error')
+                # It is that of an item's request, or there is one item only.
+                $Run['ToldOf'] = [int] ($null -ne (Get-JsonText $problem 'operation') -or $Run.First + $Run.Inputs.Count -eq 1)
+                $Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $problem $null))
+            }
         }
     } finally {
         $document.Dispose()
@@ -180,9 +186,9 @@ function script:Stop-EngineSession {
         # A stopped pipeline takes no progress any more, so the host is written to directly.
         $Cmdlet.Host.UI.WriteProgress($Run.ProgressId, (New-CompletedProgress $Run))
     }
-    if ($counts[4] -gt 0) {
-        $unanswered = $counts[5]
-        $unsent = $counts[4] - $unanswered
+    $unsent = $counts[4] - $counts[5]
+    $unanswered = $counts[5] - [int] $Run['ToldOf']
+    if ($unsent + $unanswered -gt 0) {
         # A function of a module sees the global preference only; that of the calling script holds.
         if (-not $Cmdlet.MyInvocation.BoundParameters.ContainsKey('WarningAction')) {
             $WarningPreference = $Cmdlet.GetVariableValue('WarningPreference', 'Continue')
