@@ -112,8 +112,14 @@ fn check_url(value: &str) -> std::result::Result<(), String> {
     let shown = mask_user_info(value);
     let refused = || format!("'{shown}' is not an absolute http or https URL, like https://contoso.com/awesomeapi.");
     let url = url::Url::parse(value).map_err(|_| refused())?;
-    let written = value.get(..url.scheme().len() + 3);
-    let absolute = written.is_some_and(|start| start.ends_with("://"));
+    // The parser mends what browsers mend: a third slash, space at the end, line breaks anywhere. The service is sent what
+    // was written, so that is looked at, too.
+    let host = value
+        .get(url.scheme().len()..)
+        .and_then(|rest| rest.strip_prefix("://"));
+    let absolute = host.is_some_and(|host| !host.starts_with(['/', '\\']))
+        && !value.ends_with(char::is_whitespace)
+        && !value.contains(char::is_control);
     if matches!(url.scheme(), "http" | "https") && absolute && url.has_host() {
         return Ok(());
     }

@@ -148,7 +148,8 @@ Test 'a bad item leaves the others alone' {
 }
 
 Test 'a Url that is not absolute http or https' {
-    foreach ($bad in '', 'contoso.com/api', '/api', 'ftp://contoso.com', 'http:contoso.com', 'https://', 'file:///etc/passwd', ('https://contoso.com/' + 'a' * 2000)) {
+    foreach ($bad in '', 'contoso.com/api', '/api', 'ftp://contoso.com', 'http:contoso.com', 'https://', 'file:///etc/passwd', ('https://contoso.com/' + 'a' * 2000),
+        'https:///contoso', 'https://contoso.com/ ', "https://contoso.com/`n", "https://con`ttoso.com/") {
         $problem = Assert-Throws { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Url $bad }
         Assert-Error $problem InvalidUrl InvalidArgument
         if ($bad.Length -in 1..100) {
