@@ -112,6 +112,14 @@ Test 'an input object whose Id is of something else' {
     Assert-Equal (Get-Journal) @() 'sent'
 }
 
+Test 'several backends as one -InputObject: the error says to pipe them in' {
+    $backends = (New-Backend 1), (New-Backend 2)
+    Assert-Refused { Reset-AzApiManagementBackendConnection -InputObject $backends } InvalidResourceId 'pipe them in'
+    Assert-Refused { , $backends | Reset-AzApiManagementBackendConnection } InvalidResourceId '2 objects'
+    Reset-AzApiManagementBackendConnection -InputObject @(New-Backend 3)
+    Assert-Equal (Get-Sent) 'POST 3/reconnect' 'sent'
+}
+
 Test 'an input object without an Id' {
     foreach ($backend in [pscustomobject] @{ PSTypeName = "${Models}PsApiManagementBackend"; BackendId = '1' },
         [pscustomobject] @{ PSTypeName = "${Models}PsApiManagementBackend"; BackendId = '1'; Id = $null },

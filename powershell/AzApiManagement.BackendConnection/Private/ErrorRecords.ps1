@@ -55,6 +55,9 @@ function script:New-EngineErrorRecord {
         }
         $message = [string]::Join([Environment]::NewLine, $lines)
     }
+    if ($Target -is [System.Collections.IList]) {
+        $message += " $($Target.Count) objects were given as one -InputObject; pipe them in."
+    }
     $category = [System.Management.Automation.ErrorCategory]::NotSpecified
     $null = [Enum]::TryParse((Get-JsonText $Json 'category'), [ref] $category)
     $exception = if ($category -eq 'InvalidArgument') {
