@@ -41,6 +41,18 @@ class BlankProtocol : System.Management.Automation.ArgumentTransformationAttribu
     }
 }
 
+# A piped object is no number of seconds, but the binder tries to make one of it and fails by three exceptions, which cost as
+# much as the reset. It takes this number instead, which process never reads: only a number or text that is piped is a time.
+# A long, since an int would be bound before the object itself is, and choose the parameter set.
+class NoTime : System.Management.Automation.ArgumentTransformationAttribute {
+    [object] Transform([System.Management.Automation.EngineIntrinsics] $engine, [object] $value) {
+        if ($value -is [ValueType] -or $value -is [string] -or $null -eq $value) {
+            return $value
+        }
+        return [long] [int]::MinValue
+    }
+}
+
 # A credential or proxy of Import-Clixml, a job or a remote session is of a type "Deserialized.…", which its parameter does
 # not take; nor could the backend be piped whose proxy it is. This gives it its own type name back. An empty cell is none.
 class RevivedModel : System.Management.Automation.ArgumentTransformationAttribute {
@@ -80,6 +92,7 @@ function Reset-AzApiManagementBackendConnection {
         [string] $BackendId,
 
         [Parameter(ValueFromPipeline)]
+        [NoTime()]
         [int] $TimeUntilReset,
 
         [Parameter(ValueFromPipelineByPropertyName)]
@@ -117,6 +130,7 @@ function Reset-AzApiManagementBackendConnection {
         # What stands on the command line holds for every item, and is always meant.
         $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
         $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
+        $onCommandLine = $PSBoundParameters.Count
         $settings = ''
         # The settings on the command line, where a script block gives one of them for each item.
         $named = $null
@@ -152,6 +166,11 @@ function Reset-AzApiManagementBackendConnection {
         if ($item -ceq '') {
             # Whatever is not the plain way of a piped backend.
             Import-Rest
+            if (-not $timeIsGiven -and $TimeUntilReset -eq [int]::MinValue -and $PSBoundParameters.Count -le $onCommandLine + 1) {
+                # Without NoTime, the binder would say so itself.
+                $PSCmdlet.WriteError((New-NotBoundRecord $_))
+                return
+            }
             $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
             $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
             $item = ConvertTo-TargetJson $bound

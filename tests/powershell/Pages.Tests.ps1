@@ -68,7 +68,7 @@ function Get-SentBy {
 Test 'every block of the pages is run below' {
     Assert-Equal $readme.Heading 'Use it' 'README.md'
     Assert-Equal $page.Heading 'Installing', 'Installing', 'One backend, and all of them', 'What changes a backend, and what does not',
-        'What changes a backend, and what does not', 'Errors' 'docs/module.md'
+        'What changes a backend, and what does not', 'What changes a backend, and what does not', 'Errors' 'docs/module.md'
 }
 
 Test 'README: Use it' {
@@ -112,6 +112,11 @@ Test 'What changes a backend: a deserialized copy' {
     Assert-Equal (Get-Sent) 'GET 123', 'POST 123/reconnect' 'sent'
 }
 
+Test 'What changes a backend: script blocks' {
+    Assert-Equal (Invoke-Block $page[5] "$imports$context") $null 'output'
+    Assert-Equal (Get-Sent) 'PATCH 1 {"properties":{"url":"https://one.contoso.com"}}', 'POST 1/reconnect {"properties":{"after":"PT300S"}}' 'sent'
+}
+
 Test 'What changes a backend: a piped number' {
     $text = [System.IO.File]::ReadAllText("$root/docs/module.md")
     $found = [regex]::Match($text, 'A piped number is a time: `([^`]+)`')
@@ -121,7 +126,7 @@ Test 'What changes a backend: a piped number' {
 }
 
 Test 'Errors' {
-    $lines = Invoke-Block $page[5] "$imports$context"
+    $lines = Invoke-Block $page[6] "$imports$context"
     Assert-Equal $lines 'ResourceNotFound,Reset-AzApiManagementBackendConnection for gone, status 404' 'output'
     Assert-Equal (Get-SentSorted) 'POST 1/reconnect', 'POST gone/reconnect' 'sent'
 }

@@ -193,6 +193,22 @@ Test 'piped names of backends bind as rows only' {
     Assert-Equal (Get-Sent) @() 'sent'
 }
 
+Test 'a piped object that fits no parameter is an error, and resets nothing' {
+    foreach ($object in @{ Nothing = 1 }, [pscustomobject] @{ Nothing = 1 }, [version] '1.2') {
+        $problem = Assert-WritesError { , $object | Reset-AzApiManagementBackendConnection -InputObject (New-Backend 1) -BackendId 1 }
+        Assert-Equal $problem.FullyQualifiedErrorId 'InputObjectNotBound,Reset-AzApiManagementBackendConnection' "id for $object"
+        Assert-Equal "$($problem.CategoryInfo.Category)" 'InvalidArgument' "category for $object"
+    }
+    Assert-Equal (Get-Sent) @() 'sent'
+}
+
+Test 'an object is no time' {
+    $null = Assert-Throws { New-Backend 1 | Reset-AzApiManagementBackendConnection -TimeUntilReset (New-Backend 2) }
+    New-Backend 1 | Reset-AzApiManagementBackendConnection
+    [pscustomobject] @{ BackendId = '2' } | Reset-AzApiManagementBackendConnection -Context $context
+    Assert-Equal (Get-Sent) 'POST 1/reconnect', 'POST 2/reconnect' 'sent'
+}
+
 Test 'no input is no reset' {
     @() | Reset-AzApiManagementBackendConnection
     @() | Reset-AzApiManagementBackendConnection -Context $context

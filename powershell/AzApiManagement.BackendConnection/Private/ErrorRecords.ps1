@@ -16,6 +16,15 @@ function script:New-PlainErrorRecord {
     [System.Management.Automation.ErrorRecord]::new($exception, $Id, $Category, $Target)
 }
 
+# What PowerShell's binder says of a piped object that fits no parameter.
+function script:New-NotBoundRecord {
+    param([object] $Piped)
+
+    $text = "The input object cannot be bound to any parameters of the command: it is a $($Piped.PSObject.TypeNames[0]). " +
+        'Pipe a PsApiManagementBackend, or an object with properties that are named as the parameters are.'
+    New-PlainErrorRecord 'InputObjectNotBound' InvalidArgument $text $Piped
+}
+
 function script:Get-JsonText {
     param([System.Text.Json.JsonElement] $Json, [string] $Name)
 
