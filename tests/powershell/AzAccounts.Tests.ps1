@@ -33,7 +33,10 @@ function Get-AzAccessToken {
     [CmdletBinding()]
     param([string] $ResourceUrl, [string] $TenantId, [switch] $AsSecureString, $DefaultProfile)
 
-    $global:AzStandIn.Asked.Add([pscustomobject] @{ ResourceUrl = $ResourceUrl; TenantId = $TenantId })
+    $global:AzStandIn.Asked.Add([pscustomobject] @{ ResourceUrl = $ResourceUrl; TenantId = $TenantId; AsSecureString = $AsSecureString.IsPresent })
+    if ($global:AzStandIn.Warns) {
+        Write-Warning "Upcoming breaking changes in the cmdlet 'Get-AzAccessToken'"
+    }
     if ($global:AzStandIn.Fails) {
         throw $global:AzStandIn.Fails
     }
@@ -74,7 +77,7 @@ $env:AZURE_SUBSCRIPTION_ID = $null
 function Use-AzAccounts {
     param([hashtable] $State, [scriptblock] $Body)
 
-    foreach ($name in 'Fails', 'Token', 'LastToken') { $global:AzStandIn[$name] = $null }
+    foreach ($name in 'Fails', 'Token', 'LastToken', 'Warns') { $global:AzStandIn[$name] = $null }
     $global:AzStandIn.Connected = $true
     $global:AzStandIn.Secure = $true
     $global:AzStandIn.Expires = 'offset'
@@ -112,6 +115,14 @@ Test 'it comes before AZURE_ACCESS_TOKEN and the endpoint of the environment' {
         }
     }
     Assert-Equal (Get-Resets).status 202 'answer'
+}
+
+Test 'what Az.Accounts warns of in its own cmdlet is not shown, and a token is asked for as a SecureString' {
+    Use-AzAccounts @{ Warns = $true } {
+        $told = @(New-Backend 1 | Reset-AzApiManagementBackendConnection -PassThru 3>&1)
+        Assert-Equal $told.Count 1 "output: $told"
+        Assert-True $global:AzStandIn.Asked[0].AsSecureString 'it asks for a SecureString'
+    }
 }
 
 Test 'tokens as plain text, as before Az.Accounts 5' {

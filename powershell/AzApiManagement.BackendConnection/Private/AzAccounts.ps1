@@ -37,7 +37,11 @@ function script:Send-AzAccountsToken {
 
     $native = $script:Native
     try {
-        $arguments = @{ ResourceUrl = Get-JsonText $Request 'audience'; ErrorAction = 'Stop' }
+        # Versions before 5 warn at each call that the token will be a SecureString, some of them also where one is asked for.
+        $arguments = @{ ResourceUrl = Get-JsonText $Request 'audience'; ErrorAction = 'Stop'; WarningAction = 'SilentlyContinue' }
+        if ($Run.GetToken.Parameters.ContainsKey('AsSecureString')) {
+            $arguments['AsSecureString'] = $true
+        }
         $tenant = Get-JsonText $Request 'tenant'
         if ($null -ne $tenant -and $Run.GetToken.Parameters.ContainsKey('TenantId')) {
             $arguments['TenantId'] = $tenant
