@@ -228,6 +228,22 @@ Test 'it is not asked for a token with -WhatIf' {
     Assert-Equal @(Get-Journal) @() 'sent'
 }
 
+Test 'it is found where a script module has imported it for itself' {
+    [System.IO.File]::WriteAllText("$env:TEST_SCRATCH/Wrapper.psm1", "Import-Module '$folder/Az.Accounts.psm1'; function Reset-One { param(`$Backend) `$Backend | Reset-AzApiManagementBackendConnection }")
+    Import-Module "$env:TEST_SCRATCH/Wrapper.psm1"
+    try {
+        $global:AzStandIn.Connected = $true
+        $global:AzStandIn.Fails = 'it was asked'
+        Assert-Equal (Get-Module Az.Accounts) $null 'what the session sees'
+        Use-Environment @{ AZURE_RESOURCE_MANAGER_ENDPOINT = $env:TEST_ENDPOINT } {
+            $problem = Assert-Throws { Reset-One (New-Backend 1) }
+            Assert-Contains $problem.Exception.Message 'it was asked'
+        }
+    } finally {
+        Remove-Module Wrapper
+    }
+}
+
 Test 'it is never imported where it is not loaded' {
     $throwing = "$env:TEST_SCRATCH/throwing/Az.Accounts"
     $null = [System.IO.Directory]::CreateDirectory($throwing)

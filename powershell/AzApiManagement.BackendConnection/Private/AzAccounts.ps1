@@ -5,7 +5,7 @@
 function script:Get-AzAccountsOptions {
     param([hashtable] $Run)
 
-    $module = @(Get-Module -Name Az.Accounts)[0]
+    $module = @(Get-Module -Name Az.Accounts -All)[0]
     $getContext = $module.ExportedCommands['Get-AzContext']
     $getToken = $module.ExportedCommands['Get-AzAccessToken']
     if ($null -eq $getContext -or $null -eq $getToken) {

@@ -117,7 +117,8 @@ function script:Start-EngineSession {
     param($Run, $Cmdlet, $Trace)
 
     $options = "{""environmentBlock"":""$(ConvertTo-JsonBlock (Get-EnvironmentBlock))"",""successEvents"":false,""trace"":""$Trace"""
-    if (Get-Module -Name Az.Accounts) {
+    # All: a script module may have imported it for itself, where this one does not see it.
+    if (Get-Module -Name Az.Accounts -All) {
         Import-Rest
         $options += Get-AzAccountsOptions $Run
     }
