@@ -12,6 +12,9 @@ use crate::platform::PLATFORMS;
 use crate::stage::{self, MAIN_MODULE};
 use crate::workspace;
 
+/// Both licenses ask that their text goes with each copy.
+const LICENSES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
 /// What was packed.
 #[derive(Debug)]
 pub struct Package {
@@ -39,6 +42,9 @@ pub fn package(native: Option<&Path>) -> Result<Package> {
         let mut files = BTreeMap::new();
         for file in stage::files_below(&base)? {
             files.insert(inside(&module, file.strip_prefix(&base)?), file);
+        }
+        for license in LICENSES {
+            files.insert(format!("{module}/{license}"), workspace::root().join(license));
         }
         if module == MAIN_MODULE {
             let of_platform = |rid: &str, library: &str| format!("{module}/runtimes/{rid}/native/{library}");

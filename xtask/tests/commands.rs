@@ -84,6 +84,8 @@ fn a_package_has_the_module_and_the_libraries_that_were_brought() {
     let main = xtask::stage::MAIN_MODULE;
     for file in [
         format!("{main}/{main}.psd1"),
+        format!("{main}/LICENSE-MIT"),
+        format!("{main}/LICENSE-APACHE"),
         format!("{main}/runtimes/{}", library.replace('/', "/native/")),
     ] {
         assert!(archive.by_name(&file).is_ok(), "{file} is not in the archive");
