@@ -65,22 +65,7 @@ Test 'PSCredential.Empty, the default of Az, is no credential' {
 }
 
 Test '-PassThru gives the real type, with all that the service said' {
-    $put = @{
-        properties = @{
-            url = 'https://full.example/api'; protocol = 'http'; title = 'full'; description = 'described'; resourceId = 'https://management.azure.com/x'
-            tls = @{ validateCertificateChain = $false; validateCertificateName = $true }
-            credentials = @{ query = @{ q = @('1', '2') }; header = @{ h = @('3') }; certificate = @('thumb'); authorization = @{ scheme = 'Basic'; parameter = 'x' } }
-            proxy = @{ url = 'http://proxy.example:8080'; username = 'user'; password = 'pass' }
-            properties = @{
-                serviceFabricCluster = @{
-                    clientCertificateId = 'cert-id'; clientCertificatethumbprint = 'client-thumb'; maxPartitionResolutionRetries = 5
-                    managementEndpoints = @('https://sf.example:19080'); serverCertificateThumbprints = @('server-thumb')
-                    serverX509Names = @(@{ name = 'name'; issuerCertificateThumbprint = 'issuer' })
-                }
-            }
-        }
-    }
-    Set-EmulatorBackend 'full' $put
+    Set-FullBackend full
     $backend = [pscustomobject] @{ PSTypeName = "${Models}PsApiManagementBackend"; Id = Get-BackendResourceId full } | Reset-AzApiManagementBackendConnection -PassThru
     Assert-Equal $backend.GetType().FullName "${Models}PsApiManagementBackend" 'type'
     Assert-Equal $backend.Id, $backend.BackendId, $backend.ResourceGroupName, $backend.ServiceName (Get-BackendResourceId full), 'full', 'Api-Default-WestUS', 'contoso' 'names'

@@ -69,3 +69,24 @@ function Set-EmulatorBackend {
     $null = Invoke-Control PUT "$(Get-BackendResourceId $BackendId)?api-version=2024-05-01" (ConvertTo-Json $Body -Depth 10 -Compress)
     $null = Invoke-Control DELETE journal
 }
+
+# Gives a backend of the emulator a value for everything that a backend can have.
+function Set-FullBackend {
+    param([string] $BackendId)
+
+    Set-EmulatorBackend $BackendId @{
+        properties = @{
+            url = 'https://full.example/api'; protocol = 'http'; title = 'full'; description = 'described'; resourceId = 'https://management.azure.com/x'
+            tls = @{ validateCertificateChain = $false; validateCertificateName = $true }
+            credentials = @{ query = @{ q = @('1', '2') }; header = @{ h = @('3') }; certificate = @('thumb'); authorization = @{ scheme = 'Basic'; parameter = 'x' } }
+            proxy = @{ url = 'http://proxy.example:8080'; username = 'user'; password = 'pass' }
+            properties = @{
+                serviceFabricCluster = @{
+                    clientCertificateId = 'cert-id'; clientCertificatethumbprint = 'client-thumb'; maxPartitionResolutionRetries = 5
+                    managementEndpoints = @('https://sf.example:19080'); serverCertificateThumbprints = @('server-thumb')
+                    serverX509Names = @(@{ name = 'name'; issuerCertificateThumbprint = 'issuer' })
+                }
+            }
+        }
+    }
+}

@@ -35,27 +35,6 @@ function Assert-Refused {
     Assert-Equal (Get-Journal) @() 'sent'
 }
 
-# Gives a backend of the list a value for everything that a backend can have.
-function Set-FullBackend {
-    param([string] $BackendId)
-
-    Set-EmulatorBackend $BackendId @{
-        properties = @{
-            url = 'https://full.example/api'; protocol = 'http'; title = 'full'; description = 'described'; resourceId = 'https://management.azure.com/x'
-            tls = @{ validateCertificateChain = $false; validateCertificateName = $true }
-            credentials = @{ query = @{ q = @('1', '2') }; header = @{ h = @('3') }; certificate = @('thumb'); authorization = @{ scheme = 'Basic'; parameter = 'x' } }
-            proxy = @{ url = 'http://proxy.example:8080'; username = 'user'; password = 'pass' }
-            properties = @{
-                serviceFabricCluster = @{
-                    clientCertificateId = 'cert-id'; clientCertificatethumbprint = 'client-thumb'; maxPartitionResolutionRetries = 5
-                    managementEndpoints = @('https://sf.example:19080'); serverCertificateThumbprints = @('server-thumb')
-                    serverX509Names = @(@{ name = 'name'; issuerCertificateThumbprint = 'issuer' })
-                }
-            }
-        }
-    }
-}
-
 Test 'one backend by its name' {
     $backend = Get-AzApiManagementBackend -Context $context -BackendId 123
     Assert-Equal $backend.BackendId, $backend.Id '123', (Get-BackendResourceId 123) 'backend'
