@@ -120,7 +120,12 @@ impl Job {
         if retry::may_be_done(self.step, reply) {
             self.known.may_be_done(self.step);
         }
-        match retry::meaning(self.step, reply) {
+        let meaning = retry::meaning(self.step, reply);
+        if meaning != Meaning::Unauthorized && matches!(reply, Reply::Answer(_)) {
+            // The token was good, so one that is refused later has ended meanwhile.
+            self.renewed = false;
+        }
+        match meaning {
             _ if circumstances.unreachable => Next::FailAll,
             Meaning::Success => self.go_on(),
             Meaning::Throttled if circumstances.starved < retry::MAX_STARVED => Next::Again,
@@ -159,12 +164,11 @@ impl Job {
         let Some(step) = self.plan.after(self.step) else {
             return Next::Succeed;
         };
-        // Tries of its own. The token was good: one that is refused later has ended meanwhile.
+        // Tries of its own.
         self.step = step;
         self.tries = 0;
         self.attempts = 0;
         self.free_resends = 0;
-        self.renewed = false;
         Next::GoOn
     }
 }
