@@ -290,9 +290,9 @@ impl<T: Clone, R: Clone> Machine<T, R> {
         Some(Request { index, step, item })
     }
 
-    /// Takes in the reply to an item's request. `cause` is what the shell keeps of it, `bytes` how much memory that
-    /// holds.
-    pub fn answered(&mut self, index: u64, reply: Reply, cause: R, bytes: usize, now: Instant) -> Decision {
+    /// Takes in the reply to an item's request. `keep` gives what the shell keeps of it, and how many bytes that holds;
+    /// it is asked only where the reply decides the item.
+    pub fn answered(&mut self, index: u64, reply: Reply, keep: impl FnOnce() -> (R, usize), now: Instant) -> Decision {
         let ignored = Decision {
             next: Then::Ignored,
             tries: 0,
@@ -348,17 +348,23 @@ impl<T: Clone, R: Clone> Machine<T, R> {
             }
             Next::Succeed => {
                 let attempts = job.attempts(true);
-                let has_output = job.step() == Step::Get;
-                let (output, bytes) = if has_output { (Some(cause), bytes) } else { (None, 0) };
+                let (output, bytes) = if job.step() == Step::Get {
+                    let (output, bytes) = keep();
+                    (Some(output), bytes)
+                } else {
+                    (None, 0)
+                };
                 self.end(index, Outcome::Succeeded { output, attempts }, bytes);
                 Then::Succeeded(attempts)
             }
             Next::Fail => {
+                let (cause, bytes) = keep();
                 let failure = failure(job, cause);
                 self.end(index, Outcome::Failed(failure), bytes);
                 Then::Failed
             }
             Next::FailAll => {
+                let (cause, bytes) = keep();
                 let failure = failure(job, cause);
                 self.end(index, Outcome::Failed(failure.clone()), bytes);
                 self.close_with(Fatal::Item { index, failure }, now);

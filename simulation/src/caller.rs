@@ -68,7 +68,9 @@ impl Session {
         if self.machine.is_closed_to_items() || !self.machine.has_room() {
             return false;
         }
-        let Some(input) = self.inputs.get(self.submitted) else { return false };
+        let Some(input) = self.inputs.get(self.submitted) else {
+            return false;
+        };
         let number = self.submitted as u64;
         let index = if input.valid {
             let subscription = format!("subscription {}", input.subscription);

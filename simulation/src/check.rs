@@ -51,18 +51,27 @@ pub(crate) fn session(number: usize, session: &Session, service: &Service, plan:
         }
     }
     if let Some((index, _)) = told.next() {
-        wrong.push(format!("session {number}: item {index} out of order, twice, or never submitted"));
+        wrong.push(format!(
+            "session {number}: item {index} out of order, twice, or never submitted"
+        ));
     }
     if let Some(Fatal::Item { index, .. }) = session.fatal {
         let failed = |(told, outcome): &&(u64, Outcome<Cause>)| *told == index && matches!(outcome, Outcome::Failed(_));
         if !session.told.iter().any(|told| failed(&told)) {
-            wrong.push(format!("session {number}: item {index} ended the session and did not fail"));
+            wrong.push(format!(
+                "session {number}: item {index} ended the session and did not fail"
+            ));
         }
     }
     if plan.is_calm() {
-        let bad = session.told.iter().find(|(_, outcome)| !matches!(outcome, Outcome::Succeeded { .. }));
+        let bad = session
+            .told
+            .iter()
+            .find(|(_, outcome)| !matches!(outcome, Outcome::Succeeded { .. }));
         if let Some((index, outcome)) = bad {
-            wrong.push(format!("session {number}, item {index}: nothing went wrong, and it did not succeed: {outcome:?}"));
+            wrong.push(format!(
+                "session {number}, item {index}: nothing went wrong, and it did not succeed: {outcome:?}"
+            ));
         }
     }
     wrong
@@ -97,7 +106,10 @@ fn failed(failure: &Failure<Cause>, valid: bool, entry: &Entry) -> Option<String
 }
 
 fn known_is_true(known: Known, entry: &Entry) -> Option<String> {
-    for (what, state, step) in [("settings", known.settings, entry.settings), ("reset", known.reset, entry.reset)] {
+    for (what, state, step) in [
+        ("settings", known.settings, entry.settings),
+        ("reset", known.reset, entry.reset),
+    ] {
         let is_true = match state {
             State::NotDone => step.carried_out == 0 && !step.acknowledged,
             State::Unknown => step.sent > 0 && !step.acknowledged,

@@ -93,8 +93,16 @@ impl Plan {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut plan = Self::calm(seed, random.usize(1..120));
         let chance = |random: &mut fastrand::Rng, share: f64| random.f64() < share;
-        plan.processes = if chance(&mut random, 0.3) { random.usize(2..4) } else { 1 };
-        plan.sessions = if chance(&mut random, 0.3) { random.usize(2..4) } else { 1 };
+        plan.processes = if chance(&mut random, 0.3) {
+            random.usize(2..4)
+        } else {
+            1
+        };
+        plan.sessions = if chance(&mut random, 0.3) {
+            random.usize(2..4)
+        } else {
+            1
+        };
         plan.subscriptions = random.usize(1..4);
         plan.window = *random.choice([1, 2, 8, 64].iter()).unwrap_or(&64);
         plan.tries = random.u32(1..7);
@@ -153,7 +161,11 @@ impl Plan {
         }
         plan.settings = if random.bool() { random.f64() } else { 0.0 };
         plan.reads = if random.bool() { random.f64() } else { 0.0 };
-        plan.invalid = if chance(&mut random, 0.2) { random.f64() * 0.2 } else { 0.0 };
+        plan.invalid = if chance(&mut random, 0.2) {
+            random.f64() * 0.2
+        } else {
+            0.0
+        };
         plan
     }
 

@@ -186,9 +186,9 @@ impl Service {
             _ => 0.0,
         };
         // The same items are missing however often one asks.
-        let missing = fastrand::Rng::with_seed(self.plan.seed ^ request.item.index ^ ((request.item.session as u64) << 32))
-            .f64()
-            < self.plan.missing;
+        let missing =
+            fastrand::Rng::with_seed(self.plan.seed ^ request.item.index ^ ((request.item.session as u64) << 32)).f64()
+                < self.plan.missing;
         if missing {
             return with(404, "ResourceNotFound", None);
         }
@@ -197,7 +197,11 @@ impl Service {
                 self.note(request);
             }
             let retry_after = self.random.bool().then(|| Duration::from_secs(self.random.u64(1..4)));
-            return with(*self.random.choice([500, 502, 503, 504].iter()).unwrap_or(&500), "", retry_after);
+            return with(
+                *self.random.choice([500, 502, 503, 504].iter()).unwrap_or(&500),
+                "",
+                retry_after,
+            );
         }
         if request.step != Step::Get && self.happens(self.plan.conflicts) {
             return if self.random.bool() {
@@ -222,7 +226,11 @@ impl Service {
     }
 
     fn note(&mut self, request: Request) {
-        self.ledger.entry(request.item).or_default().step(request.step).carried_out += 1;
+        self.ledger
+            .entry(request.item)
+            .or_default()
+            .step(request.step)
+            .carried_out += 1;
     }
 
     fn take_tokens(&mut self, request: Request, now: Instant) -> Result<(), Response> {

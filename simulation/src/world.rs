@@ -253,7 +253,8 @@ impl World {
             && session.token.is_some()
         {
             session.wake = Some(at.max(now + Duration::from_nanos(1)));
-            self.clock.at(at.max(now + Duration::from_nanos(1)), Event::Wake(number));
+            self.clock
+                .at(at.max(now + Duration::from_nanos(1)), Event::Wake(number));
         }
     }
 
@@ -267,7 +268,9 @@ impl World {
         let now = self.clock.now();
         while let Some(token) = self.sessions[number].token {
             let session = &mut self.sessions[number];
-            let Some(request) = session.machine.poll_request(now) else { return };
+            let Some(request) = session.machine.poll_request(now) else {
+                return;
+            };
             session.in_flight += 1;
             if session.in_flight > self.plan.window {
                 let why = format!("session {number}: {} requests in flight", session.in_flight);
@@ -287,7 +290,8 @@ impl World {
                 self.violations.push(why);
             }
             if request.step != input.plan.first() && input.plan.settings && !entry.settings.acknowledged {
-                self.violations.push(format!("{item:?}: {:?} sent before the settings", request.step));
+                self.violations
+                    .push(format!("{item:?}: {:?} sent before the settings", request.step));
             }
             entry.step(request.step).sent += 1;
             self.requests += 1;
@@ -333,7 +337,9 @@ impl World {
             }
             Response::Nothing(why, _) => (Reply::NoAnswer(why), 0),
         };
-        let decision = session.machine.answered(request.item.index, reply, cause, 100, now);
+        let decision = session
+            .machine
+            .answered(request.item.index, reply, || (cause, 100), now);
         if decision.next != Then::Ignored {
             session.in_flight -= 1;
             if let Reply::Answer(answer) = &reply
@@ -350,7 +356,14 @@ impl World {
             session.token = None;
             self.fetch_token(number, generation + 1);
         }
-        self.note(("reply", number, request.item.index, request.step, cause, format!("{:?}", decision.next)));
+        self.note((
+            "reply",
+            number,
+            request.item.index,
+            request.step,
+            cause,
+            format!("{:?}", decision.next),
+        ));
         self.pump(number);
     }
 
@@ -362,7 +375,8 @@ impl World {
                     .extend(check::session(number, session, &self.service, &self.plan));
             }
             let counts = session.machine.progress(self.clock.now()).counts;
-            let told = |wanted: fn(&Outcome<u16>) -> bool| session.told.iter().filter(|(_, o)| wanted(o)).count() as u64;
+            let told =
+                |wanted: fn(&Outcome<u16>) -> bool| session.told.iter().filter(|(_, o)| wanted(o)).count() as u64;
             let told = [
                 session.submitted as u64
                     - told(|o| matches!(o, Outcome::Failed(_)))
@@ -372,8 +386,9 @@ impl World {
             ];
             let counted = [counts.succeeded, counts.failed, counts.cancelled];
             if session.done_at.is_some() && told != counted {
-                self.violations
-                    .push(format!("session {number}: counts {counted:?}, and the caller saw {told:?}"));
+                self.violations.push(format!(
+                    "session {number}: counts {counted:?}, and the caller saw {told:?}"
+                ));
             }
             for (sum, count) in ended.iter_mut().zip(counted) {
                 *sum += count;
@@ -381,7 +396,12 @@ impl World {
             session.process.hash(&mut self.trace);
         }
         let start: Instant = self.clock.now() - self.clock.elapsed();
-        let took = self.sessions.iter().filter_map(|s| s.done_at).max().map_or(Duration::ZERO, |at| at - start);
+        let took = self
+            .sessions
+            .iter()
+            .filter_map(|s| s.done_at)
+            .max()
+            .map_or(Duration::ZERO, |at| at - start);
         Report {
             seed: self.plan.seed,
             violations: self.violations,

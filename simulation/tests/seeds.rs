@@ -39,7 +39,13 @@ fn what_callers_are_told_is_what_the_service_did() {
         text += &format!(
             "\ncargo xtask simulate --seed {} shows this:\n  {}\n",
             report.seed,
-            report.violations.iter().take(3).cloned().collect::<Vec<_>>().join("\n  ")
+            report
+                .violations
+                .iter()
+                .take(3)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("\n  ")
         );
     }
     assert!(bad.is_empty(), "{} of {} seeds failed{text}", bad.len(), seeds());
