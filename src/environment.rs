@@ -55,6 +55,20 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.expose()))
     }
 
+    /// A SHA-256 of every variable: equal for equal environments, and of no use to who wants to know a value.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut variables: Vec<_> = self.expose_all().collect();
+        variables.sort_unstable();
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        for text in variables.into_iter().flat_map(|(name, value)| [name, value]) {
+            context.update(&text.len().to_le_bytes());
+            context.update(text.as_bytes());
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(context.finish().as_ref());
+        fingerprint
+    }
+
     /// The user's home directory.
     pub fn home(&self) -> Option<&str> {
         if cfg!(windows) {

@@ -14,6 +14,7 @@ pub mod machine;
 pub mod pacer;
 pub mod progress;
 mod queues;
+pub mod renewal;
 mod reorder;
 pub mod reply;
 pub mod retry;

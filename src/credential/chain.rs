@@ -2,11 +2,9 @@
 //! configured wins and is kept; one that is configured and fails ends the search, as in the SDKs, so that a wrong
 //! secret is never papered over by whoever happens to be signed in to the Azure CLI.
 
-use std::sync::OnceLock;
-
-use super::AccessToken;
+use super::attempt::{Attempt, Context, Refusal};
+use super::token::AccessToken;
 use super::{command_line, managed_identity, service_principal};
-use crate::cloud::Cloud;
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
 
@@ -16,27 +14,9 @@ const SELECTION_VARIABLE: &str = "AZURE_TOKEN_CREDENTIALS";
 /// The longest reason that is shown of one source, so that all fit on one screen.
 const LONGEST_REASON: usize = 300;
 
-/// Everything a source needs to ask for a token.
-pub(super) struct Context {
-    pub env: Environment,
-    pub cloud: Cloud,
-    pub client: reqwest::Client,
-}
-
-/// Why a source gives no token.
-pub(super) enum Refusal {
-    /// It is not configured here: the next one is tried.
-    Unavailable(String),
-    /// It is configured and does not work: nothing else is tried.
-    Failed(String),
-}
-
-/// What a source says when asked for a token.
-pub(super) type Attempt = std::result::Result<AccessToken, Refusal>;
-
 /// The sources, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     Environment,
     WorkloadIdentity,
     ManagedIdentity,
@@ -95,11 +75,10 @@ impl Source {
     }
 }
 
-/// The sources that take part, and the one that won.
+/// The sources that take part.
 pub(super) struct Chain {
     context: Context,
     sources: Vec<Source>,
-    winner: OnceLock<Source>,
 }
 
 impl Chain {
@@ -109,47 +88,44 @@ impl Chain {
             Some(selection) => selected(selection.trim())?,
             None => Source::ALL.to_vec(),
         };
-        Ok(Self {
-            context,
-            sources,
-            winner: OnceLock::new(),
-        })
+        Ok(Self { context, sources })
     }
 
-    /// A new token from the source that won, or from the first that is configured.
-    pub async fn token(&self) -> Result<AccessToken> {
-        if let Some(source) = self.winner.get() {
+    /// A new token from the source that gave the one before, or from the first that is configured.
+    pub async fn token(&self, winner: Option<Source>) -> Result<(Source, AccessToken)> {
+        if let Some(source) = winner {
             return match source.ask(&self.context, true).await {
-                Ok(token) => Ok(token),
-                Err(Refusal::Unavailable(reason) | Refusal::Failed(reason)) => Err(self.failed(*source, &reason)),
+                Ok(token) => Ok((source, token)),
+                Err(Refusal::Unavailable(reason) | Refusal::Failed(reason)) => {
+                    Err(self.failed(source, &reason, winner))
+                }
             };
         }
         let certain = self.sources.len() == 1;
         let mut tried = Vec::new();
         for source in &self.sources {
             match source.ask(&self.context, certain).await {
-                Ok(token) => {
-                    // Only one request for a token is under way at a time, so nobody else has set it.
-                    let _ = self.winner.set(*source);
-                    return Ok(token);
-                }
-                Err(Refusal::Failed(reason)) => return Err(self.failed(*source, &reason)),
+                Ok(token) => return Ok((*source, token)),
+                Err(Refusal::Failed(reason)) => return Err(self.failed(*source, &reason, None)),
                 Err(Refusal::Unavailable(reason)) => tried.push((*source, reason)),
             }
         }
         Err(self.none_available(&tried))
     }
 
-    /// The source that won, for people.
-    pub fn name(&self) -> Option<String> {
-        self.winner.get().map(|source| source.shown(&self.context.env))
+    /// The source that gives the tokens, for people.
+    pub fn name(&self, winner: Option<Source>) -> String {
+        winner.map_or_else(
+            || "the Azure SDKs' default chain".to_owned(),
+            |source| source.shown(&self.context.env),
+        )
     }
 
-    fn failed(&self, source: Source, reason: &str) -> Error {
+    fn failed(&self, source: Source, reason: &str, winner: Option<Source>) -> Error {
         let name = source.shown(&self.context.env);
         let reason = self.presentable(reason);
         let mut message = format!("{name} is configured but gave no token: {reason}");
-        if self.winner.get().is_none() && self.sources.last() != Some(&source) {
+        if winner.is_none() && self.sources.last() != Some(&source) {
             message.push_str(" The sources after it were not tried.");
         }
         Error::new("AuthenticationFailed", Category::AuthenticationError, message).into_fatal()

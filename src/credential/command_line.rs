@@ -1,26 +1,23 @@
-//! Whoever is signed in to the Azure CLI or the Azure Developer CLI on this machine.
+//! The account that is signed in to the Azure CLI or the Azure Developer CLI on this machine. Nobody configures these
+//! programs for the engine, so whatever keeps them from giving a token, the next source is tried.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use azure_core::credentials::TokenCredential;
-use azure_core::error::Result as SdkResult;
 use azure_identity::{
     AzureCliCredential, AzureCliCredentialOptions, AzureDeveloperCliCredential, AzureDeveloperCliCredentialOptions,
     Executor,
 };
 use tokio::sync::oneshot;
 
-use super::AccessToken;
-use super::chain::{Attempt, Context, Refusal};
-use super::transport::{reason, scope};
+use super::attempt::{Attempt, Context, Refusal};
+use super::sdk::ask;
 use crate::environment::Environment;
-use crate::secret::Secret;
 
 /// The Azure CLI takes some seconds to start on a slow machine, and then asks the network.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,7 +32,7 @@ pub(super) async fn azure_cli(context: &Context) -> Attempt {
         executor: Some(Shell::of(context)),
         ..Default::default()
     }));
-    ask(credential, context).await
+    ask(credential, context, Refusal::Unavailable).await
 }
 
 /// The account of `azd auth login`.
@@ -44,22 +41,7 @@ pub(super) async fn azure_developer_cli(context: &Context) -> Attempt {
         executor: Some(Shell::of(context)),
         ..Default::default()
     }));
-    ask(credential, context).await
-}
-
-/// Nobody configures these programs for this one, so whatever keeps them from giving a token, the next source is tried.
-async fn ask<C: TokenCredential>(credential: SdkResult<Arc<C>>, context: &Context) -> Attempt {
-    let token = match credential {
-        Ok(credential) => credential.get_token(&[&scope(context)], None).await,
-        Err(error) => Err(error),
-    };
-    match token {
-        Ok(token) => Ok(AccessToken {
-            secret: Secret::new(token.token.secret().to_owned()),
-            expires_on: Some(SystemTime::from(token.expires_on)),
-        }),
-        Err(error) => Err(Refusal::Unavailable(reason(&error, context))),
-    }
+    ask(credential, context, Refusal::Unavailable).await
 }
 
 /// Runs `azure_identity`'s commands with the session's environment (its `PATH`, its `AZURE_CONFIG_DIR`), which that

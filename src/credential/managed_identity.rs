@@ -14,9 +14,9 @@ use serde_json::Value;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::AccessToken;
-use super::chain::{Attempt, Context, Refusal};
-use super::transport::TIMEOUT;
+use super::attempt::{Attempt, Context, Refusal};
+use super::sdk::TIMEOUT;
+use super::token::AccessToken;
 use crate::cloud::is_loopback;
 use crate::environment::Environment;
 use crate::http_client;

@@ -2,18 +2,16 @@
 //! token that Kubernetes (or another federated issuer) puts into a file.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use azure_core::credentials::{Secret as SdkSecret, TokenCredential};
+use azure_core::credentials::Secret as SdkSecret;
 use azure_identity::{
     ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
-use super::AccessToken;
-use super::chain::{Attempt, Context, Refusal};
+use super::attempt::{Attempt, Context, Refusal};
 use super::client_certificate::{Assertion, ClientCertificate};
-use super::transport::{client_options, failed, scope};
+use super::sdk::{ask, client_options};
 use crate::environment::Environment;
 use crate::secret::Secret;
 
@@ -75,10 +73,7 @@ pub(super) async fn workload_identity(context: &Context) -> Attempt {
         tenant_id: Some(tenant.trim().to_owned()),
         token_file_path: Some(PathBuf::from(file)),
     }));
-    match credential {
-        Ok(credential) => ask(&*credential, context).await,
-        Err(error) => Err(failed(&error, context)),
-    }
+    ask(credential, context, Refusal::Failed).await
 }
 
 async fn with_secret(context: &Context, tenant: &str, client: &str, secret: &str) -> Attempt {
@@ -90,10 +85,7 @@ async fn with_secret(context: &Context, tenant: &str, client: &str, secret: &str
             client_options: client_options(context),
         }),
     );
-    match credential {
-        Ok(credential) => ask(&*credential, context).await,
-        Err(error) => Err(failed(&error, context)),
-    }
+    ask(credential, context, Refusal::Failed).await
 }
 
 /// `azure_identity`'s own certificate credential needs OpenSSL, so its assertion credential is used with an assertion
@@ -126,20 +118,7 @@ async fn with_certificate(context: &Context, tenant: &str, client: &str) -> Atte
             client_options: client_options(context),
         }),
     );
-    match credential {
-        Ok(credential) => ask(&*credential, context).await,
-        Err(error) => Err(failed(&error, context)),
-    }
-}
-
-async fn ask(credential: &dyn TokenCredential, context: &Context) -> Attempt {
-    match credential.get_token(&[&scope(context)], None).await {
-        Ok(token) => Ok(AccessToken {
-            secret: Secret::new(token.token.secret().to_owned()),
-            expires_on: Some(SystemTime::from(token.expires_on)),
-        }),
-        Err(error) => Err(failed(&error, context)),
-    }
+    ask(credential, context, Refusal::Failed).await
 }
 
 fn not_set(missing: &[&str]) -> Refusal {

@@ -6,18 +6,13 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use engine_core::renewal::Lifetime;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::ffi::core_dump;
 use crate::secret::Secret;
-
-/// A new token is asked for this long before the end of the old one, as the Azure SDKs do, or after half of its
-/// life where that is later (it lives less than ten minutes).
-const REFRESH_BEFORE_END: Duration = Duration::from_secs(5 * 60);
-/// A token is not given for its last moments, or its last tenth: it would expire on the way.
-const LAST_MOMENTS: Duration = Duration::from_secs(10);
 
 /// A token as a source of credentials gives it.
 #[derive(Debug, Clone)]
@@ -31,13 +26,8 @@ pub(crate) struct AccessToken {
 /// A token that is ready to be sent.
 pub(crate) struct Token {
     authorization: HeaderValue,
-    lifetime: Option<Lifetime>,
+    lifetime: Option<Lifetime<SystemTime>>,
     principal: u64,
-}
-
-struct Lifetime {
-    due: SystemTime,
-    usable_until: SystemTime,
 }
 
 impl Token {
@@ -58,7 +48,10 @@ impl Token {
         authorization.set_sensitive(true);
         Some(Self {
             authorization,
-            lifetime: expires_on.map(|end| Lifetime::new(SystemTime::now(), end)),
+            lifetime: expires_on.map(|end| {
+                let now = SystemTime::now();
+                Lifetime::new(now, end.duration_since(now).unwrap_or_default())
+            }),
             principal: principal_of(&secret),
         })
     }
@@ -73,25 +66,13 @@ impl Token {
         self.principal
     }
 
-    pub(super) fn is_usable(&self, now: SystemTime) -> bool {
+    /// How long it is used, where its end is known.
+    pub(super) fn lifetime(&self) -> Option<Lifetime<SystemTime>> {
         self.lifetime
-            .as_ref()
-            .is_none_or(|lifetime| now < lifetime.usable_until)
     }
 
-    /// Whether it is time to ask for the next one.
-    pub(super) fn is_due(&self, now: SystemTime) -> bool {
-        self.lifetime.as_ref().is_some_and(|lifetime| now >= lifetime.due)
-    }
-}
-
-impl Lifetime {
-    fn new(start: SystemTime, end: SystemTime) -> Self {
-        let length = end.duration_since(start).unwrap_or_default();
-        Self {
-            due: end - REFRESH_BEFORE_END.min(length / 2),
-            usable_until: end - LAST_MOMENTS.min(length / 10),
-        }
+    pub(super) fn is_usable(&self, now: SystemTime) -> bool {
+        self.lifetime.is_none_or(|lifetime| lifetime.is_usable(now))
     }
 }
 

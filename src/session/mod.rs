@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use url::Url;
 
 use crate::cloud::Cloud;
-use crate::credential::{HostTokens, TokenSource};
+use crate::credential::{CallerTokens, TokenSource};
 use crate::error::{Error, Operation, Result};
 use crate::item::{Action, Defaults, Item};
 use crate::secret::Secret;
@@ -107,7 +107,7 @@ pub(crate) struct WrongState;
 struct Core {
     client: reqwest::Client,
     tokens: TokenSource,
-    host_tokens: Option<Arc<HostTokens>>,
+    caller_tokens: Option<Arc<CallerTokens>>,
     endpoint: Arc<str>,
     /// The endpoint once more, parsed: each request's URL starts as a copy of it.
     base: Url,
@@ -215,7 +215,7 @@ impl Core {
         state.lanes.clear();
         state.delayed.clear();
         drop(state);
-        if let Some(tokens) = &self.host_tokens {
+        if let Some(tokens) = &self.caller_tokens {
             tokens.close();
         }
         self.caller.notify_all();
@@ -261,23 +261,23 @@ impl Session {
             CredentialSource::Host => None,
         };
         let core = Arc::new_cyclic(|weak: &Weak<Core>| {
-            let (tokens, host_tokens) = match environment_tokens.take() {
+            let (tokens, caller_tokens) = match environment_tokens.take() {
                 Some(tokens) => (tokens, None),
                 None => {
                     let weak = weak.clone();
-                    let host = Arc::new(HostTokens::new(move |request| {
+                    let host = Arc::new(CallerTokens::new(move |request| {
                         if let Some(core) = weak.upgrade() {
                             core.notice(Event::TokenRequest(request));
                         }
                     }));
-                    let source = TokenSource::host(host.clone(), cloud.audience.clone(), options.tenant.clone());
+                    let source = TokenSource::caller(host.clone(), cloud.audience.clone(), options.tenant.clone());
                     (source, Some(host))
                 }
             };
             Core {
                 client,
                 tokens,
-                host_tokens,
+                caller_tokens,
                 endpoint,
                 base,
                 peer,
@@ -419,13 +419,13 @@ impl Session {
 
     /// Answers a token request. False: no such request waits.
     pub fn answer_token(&self, request: u64, token: Secret, expires_on: Option<SystemTime>) -> bool {
-        let tokens = self.core.host_tokens.as_ref();
+        let tokens = self.core.caller_tokens.as_ref();
         tokens.is_some_and(|t| t.answer(request, token, expires_on))
     }
 
     /// Says that a token cannot be had. False: no such request waits.
     pub fn refuse_token(&self, request: u64, reason: String) -> bool {
-        let tokens = self.core.host_tokens.as_ref();
+        let tokens = self.core.caller_tokens.as_ref();
         tokens.is_some_and(|t| t.refuse(request, reason))
     }
 

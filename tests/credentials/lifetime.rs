@@ -1,11 +1,11 @@
 //! How long a token is used: it is asked for once, renewed before its end, dropped when it is refused.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apim_emulator::{Config, Fault, FaultAction};
-use test_support::{Kind, Session, item, random_token, run};
+use test_support::{DEADLINE, Kind, Session, Status, item, random_token, run};
 
-use crate::stage::{HOUR, Stage, message, refused};
+use crate::stage::{HOUR, Programs, Stage, message, refused};
 
 /// The emulator's journal has no request that was refused for its token.
 #[track_caller]
@@ -122,4 +122,53 @@ fn a_token_variable_that_is_no_token_is_refused_at_once() {
         [item(1)],
     );
     run.assert_all_succeeded();
+}
+
+#[test]
+fn a_token_variable_that_expires_in_a_run_is_reported_as_that() {
+    let stage = Stage::new();
+    let token = stage.issue_token(Duration::from_secs(3));
+    let session = Session::start(&stage.options().env("AZURE_ACCESS_TOKEN", &token));
+    let (mut events, mut taken) = (Vec::new(), 0);
+    let end = Instant::now() + DEADLINE;
+    while session.feed(&item(1), &mut events) != Status::INVALID_STATE {
+        taken += 1;
+        assert!(Instant::now() < end, "the token never expires: {events:?}");
+        let progress = || session.progress();
+        events.extend(session.events_until(|| progress().succeeded == taken || progress().cancelled > 0));
+    }
+    events.extend(session.rest());
+    let fatal = events
+        .iter()
+        .find(|event| event.kind == Kind::Fatal)
+        .expect("as the loop says");
+    assert_eq!(fatal.code(), "AuthenticationFailed");
+    assert!(
+        fatal.message().contains("AZURE_ACCESS_TOKEN has expired"),
+        "{}",
+        fatal.text
+    );
+    assert!(session.progress().succeeded > 1, "it was good at first");
+}
+
+#[test]
+fn sessions_with_the_same_environment_ask_once() {
+    let stage = Stage::new();
+    let programs = Programs::new();
+    programs.add_azure_cli(&stage.issue_token(HOUR));
+    let options = stage.options().env("PATH", programs.folder());
+    let sessions: Vec<Session> = (0..20).map(|_| Session::start(&options)).collect();
+    for session in &sessions {
+        session.submit(&item(1));
+        session.finish();
+    }
+    for session in sessions {
+        session.rest();
+        assert_eq!(session.progress().succeeded, 1);
+    }
+    run(&options, [item(1)]).assert_all_succeeded();
+    assert_eq!(programs.calls("az").len(), 1);
+    // Another environment is another caller, whatever the variable is.
+    run(&options.env("SOMETHING", "else"), [item(1)]).assert_all_succeeded();
+    assert_eq!(programs.calls("az").len(), 2);
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
-use super::AccessToken;
+use super::token::AccessToken;
 use crate::error::{Category, Error, Result};
 use crate::secret::Secret;
 
@@ -25,7 +25,7 @@ pub(crate) struct TokenRequest {
 }
 
 /// Where questions and answers meet.
-pub(crate) struct HostTokens {
+pub(crate) struct CallerTokens {
     notify: Box<dyn Fn(TokenRequest) + Send + Sync>,
     waiting: Mutex<Waiting>,
 }
@@ -37,7 +37,7 @@ struct Waiting {
     closed: bool,
 }
 
-impl HostTokens {
+impl CallerTokens {
     /// `notify` is given each request, from whatever thread asks, and must not block.
     pub fn new(notify: impl Fn(TokenRequest) + Send + Sync + 'static) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl HostTokens {
 
     /// Gives a token. False when no such request waits.
     pub fn answer(&self, request: u64, token: Secret, expires_on: Option<SystemTime>) -> bool {
-        self.settle(
+        self.resolve(
             request,
             Ok(AccessToken {
                 secret: token,
@@ -66,7 +66,7 @@ impl HostTokens {
             reason
         };
         let message = format!("Az.Accounts gave no token: {reason}");
-        self.settle(
+        self.resolve(
             request,
             Err(Error::new("AuthenticationFailed", Category::AuthenticationError, message).into_fatal()),
         )
@@ -101,7 +101,7 @@ impl HostTokens {
         receiver.await.unwrap_or_else(|_| Err(cancelled()))
     }
 
-    fn settle(&self, request: u64, answer: Result<AccessToken>) -> bool {
+    fn resolve(&self, request: u64, answer: Result<AccessToken>) -> bool {
         let sender = self.lock().requests.remove(&request);
         sender.is_some_and(|sender| sender.send(answer).is_ok())
     }

@@ -3,18 +3,21 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use azure_core::cloud::CustomConfiguration;
+use azure_core::credentials::TokenCredential;
 use azure_core::error::{Error, ErrorKind, Result};
 use azure_core::http::headers::Headers;
 use azure_core::http::{
     AsyncRawResponse, Body, ClientOptions, ExponentialRetryOptions, HttpClient, Request, RetryOptions, Transport,
 };
 
-use super::chain::{Context, Refusal};
+use super::attempt::{Attempt, Context, Refusal};
+use super::token::AccessToken;
 use crate::http_client;
+use crate::secret::Secret;
 
 /// A token endpoint answers within seconds, or not at all.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,13 +39,32 @@ pub(super) fn client_options(context: &Context) -> ClientOptions {
     }
 }
 
+/// Asks one of `azure_identity`'s credentials, if it could be made. `refusal` says what its failure means.
+pub(super) async fn ask<C: TokenCredential + ?Sized>(
+    credential: Result<Arc<C>>,
+    context: &Context,
+    refusal: fn(String) -> Refusal,
+) -> Attempt {
+    let token = match credential {
+        Ok(credential) => credential.get_token(&[&scope(context)], None).await,
+        Err(error) => Err(error),
+    };
+    match token {
+        Ok(token) => Ok(AccessToken {
+            secret: Secret::new(token.token.secret().to_owned()),
+            expires_on: Some(SystemTime::from(token.expires_on)),
+        }),
+        Err(error) => Err(refusal(reason(&error, context))),
+    }
+}
+
 /// The scope that stands for everything the principal may do at Azure Resource Manager.
-pub(super) fn scope(context: &Context) -> String {
+fn scope(context: &Context) -> String {
     format!("{}/.default", context.cloud.audience)
 }
 
 /// What went wrong, without the frames that `azure_identity` and its retries put around it.
-pub(super) fn reason(error: &Error, context: &Context) -> String {
+fn reason(error: &Error, context: &Context) -> String {
     let mut inner = error;
     while let Some(next) = inner.source().and_then(|source| source.downcast_ref::<Error>()) {
         inner = next;
@@ -58,11 +80,6 @@ pub(super) fn reason(error: &Error, context: &Context) -> String {
         ErrorKind::DataConversion => format!("the answer of {} is not a token: {inner}", context.cloud.authority),
         _ => inner.to_string(),
     }
-}
-
-/// A configured credential that did not work.
-pub(super) fn failed(error: &Error, context: &Context) -> Refusal {
-    Refusal::Failed(reason(error, context))
 }
 
 #[derive(Debug)]

@@ -1,0 +1,317 @@
+//! The process's tokens. Sessions with the same environment share one [`Slot`]: one token, and one question at a time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use engine_core::renewal::{Advice, Renewal};
+use once_cell::sync::Lazy;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::chain::Source;
+use super::origin::{Issued, Origin};
+use super::token::Token;
+use crate::error::{Category, Error, Result};
+use crate::runtime;
+
+/// How long a token that lives on is kept for the next session. After that, and at its end, it is wiped.
+const KEPT: Duration = Duration::from_secs(5 * 60);
+
+/// What a token of the chain of sources is good for: sessions with equal keys would get the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub authority: String,
+    pub audience: String,
+    /// Of the whole environment: it names source and tenant, and the programs that are started read the rest.
+    pub environment: [u8; 32],
+}
+
+static SLOTS: Lazy<Mutex<HashMap<Key, Arc<Slot>>>> = Lazy::new(Mutex::default);
+
+/// The place of one token.
+#[derive(Default)]
+struct Slot {
+    state: Mutex<State>,
+    /// Who the latest token was issued to, for readers without the lock.
+    principal: AtomicU64,
+    /// Wakes [`tend`].
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    renewal: Renewal<Arc<Token>, SystemTime>,
+    winner: Option<Source>,
+    question: Option<Question>,
+    last_question: u64,
+    leases: usize,
+    idle_since: Option<Instant>,
+}
+
+/// A request for a token that is under way.
+struct Question {
+    number: u64,
+    answer: watch::Receiver<Option<Result<Arc<Token>>>>,
+    task: AbortHandle,
+    waiting: usize,
+    /// A renewal: it goes on without anyone who waits, as long as there is a session.
+    in_background: bool,
+}
+
+/// A session's share in a slot. The question that is under way ends with the last one.
+pub(super) struct Lease {
+    slot: Arc<Slot>,
+}
+
+impl Lease {
+    /// A share in the slot that every session with this key uses.
+    pub fn shared(key: Key) -> Result<Self> {
+        let runtime = runtime::handle()?;
+        let mut slots = lock(&SLOTS);
+        let slot = slots.entry(key).or_insert_with_key(|key| {
+            let slot = Arc::new(Slot::default());
+            runtime.spawn(tend(key.clone(), Arc::clone(&slot), KEPT));
+            slot
+        });
+        Ok(Self::of(slot))
+    }
+
+    /// A slot for one session.
+    pub fn own() -> Self {
+        Self::of(&Arc::new(Slot::default()))
+    }
+
+    fn of(slot: &Arc<Slot>) -> Self {
+        let mut state = lock(&slot.state);
+        state.leases += 1;
+        state.idle_since = None;
+        drop(state);
+        Self { slot: Arc::clone(slot) }
+    }
+
+    /// The token in use, or the next one, once it is there.
+    pub async fn token(&self, origin: &Arc<Origin>) -> Result<Arc<Token>> {
+        let (mut answer, _waiting) = {
+            let mut state = lock(&self.slot.state);
+            if let Some(token) = self.slot.current(&mut state, origin) {
+                return Ok(token);
+            }
+            let question = self.slot.join(&mut state, origin, false)?;
+            question.waiting += 1;
+            let waiting = Waiting {
+                slot: &self.slot,
+                number: question.number,
+            };
+            (question.answer.clone(), waiting)
+        };
+        match answer.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(answer)) => answer.clone(),
+            _ => Err(Error::new(
+                "Cancelled",
+                Category::OperationStopped,
+                "The request for a token was cancelled.",
+            )
+            .into_fatal()),
+        }
+    }
+
+    /// The token in use, if there is one. The next one is asked for in the background when it is time.
+    pub fn try_current(&self, origin: &Arc<Origin>) -> Option<Arc<Token>> {
+        self.slot.current(&mut lock(&self.slot.state), origin)
+    }
+
+    /// The service did not accept this token.
+    pub fn reject(&self, token: &Arc<Token>) {
+        let mut state = lock(&self.slot.state);
+        state.renewal.refused(|current| Arc::ptr_eq(current, token));
+    }
+
+    pub fn principal(&self) -> u64 {
+        self.slot.principal.load(Ordering::Relaxed)
+    }
+
+    /// The source of the chain that gave the latest token.
+    pub fn winner(&self) -> Option<Source> {
+        lock(&self.slot.state).winner
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut state = lock(&self.slot.state);
+        state.leases -= 1;
+        if state.leases == 0 {
+            state.idle_since = Some(Instant::now());
+            state.cancel();
+            drop(state);
+            self.slot.changed.notify_one();
+        }
+    }
+}
+
+/// One who waits for an answer. A question that nobody waits for is taken back.
+struct Waiting<'a> {
+    slot: &'a Slot,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.slot.state);
+        if let Some(question) = &mut state.question
+            && question.number == self.number
+        {
+            question.waiting -= 1;
+            if question.waiting == 0 && !question.in_background {
+                state.cancel();
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn current(self: &Arc<Self>, state: &mut State, origin: &Arc<Origin>) -> Option<Arc<Token>> {
+        match state.renewal.advise(SystemTime::now()) {
+            Advice::Use(token) => Some(token),
+            Advice::UseAndRenew(token) => {
+                if origin.is_renewable() {
+                    // One that cannot be asked for now is asked for by the next request.
+                    let _ = self.join(state, origin, true);
+                }
+                Some(token)
+            }
+            Advice::Wait => None,
+        }
+    }
+
+    /// The question that is under way, or a new one.
+    fn join<'a>(
+        self: &Arc<Self>,
+        state: &'a mut State,
+        origin: &Arc<Origin>,
+        in_background: bool,
+    ) -> Result<&'a mut Question> {
+        let question = match state.question.take() {
+            Some(question) => question,
+            None => {
+                let runtime = runtime::handle()?;
+                state.last_question += 1;
+                let number = state.last_question;
+                let (sender, answer) = watch::channel(None);
+                let mut asking = Asking {
+                    slot: Arc::clone(self),
+                    number,
+                    sender,
+                    answered: false,
+                };
+                let (origin, refresh, winner) = (Arc::clone(origin), state.renewal.asked(), state.winner);
+                let task = runtime.spawn(async move {
+                    let answer = origin.ask(refresh, winner).await;
+                    // Before those who wait go on: theirs may be the last session with this environment.
+                    drop(origin);
+                    asking.answer(answer);
+                });
+                Question {
+                    number,
+                    answer,
+                    task: task.abort_handle(),
+                    waiting: 0,
+                    in_background,
+                }
+            }
+        };
+        Ok(state.question.insert(question))
+    }
+}
+
+impl State {
+    /// Takes the question back that is under way.
+    fn cancel(&mut self) {
+        if let Some(question) = self.question.take() {
+            self.renewal.cancelled();
+            question.task.abort();
+        }
+    }
+}
+
+/// The task of a question. It gives an answer however it ends.
+struct Asking {
+    slot: Arc<Slot>,
+    number: u64,
+    sender: watch::Sender<Option<Result<Arc<Token>>>>,
+    answered: bool,
+}
+
+impl Asking {
+    fn answer(&mut self, answer: Result<Issued>) {
+        self.answered = true;
+        let mut state = lock(&self.slot.state);
+        if state.question.as_ref().is_none_or(|open| open.number != self.number) {
+            // Taken back.
+            return;
+        }
+        state.question = None;
+        let answer = answer.map(|issued| {
+            self.slot.principal.store(issued.token.principal(), Ordering::Relaxed);
+            state.renewal.given(Arc::clone(&issued.token), issued.token.lifetime());
+            state.winner = issued.source;
+            issued.token
+        });
+        if answer.is_err() {
+            state.renewal.failed(SystemTime::now());
+            if !state.renewal.has_token() {
+                // The next question goes to all sources.
+                state.winner = None;
+            }
+        }
+        drop(state);
+        self.sender.send_replace(Some(answer));
+        self.slot.changed.notify_one();
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.answer(Err(Error::new(
+                "InternalError",
+                Category::NotSpecified,
+                "The engine has a defect: a request for a token ended without an answer.",
+            )
+            .into_fatal()));
+        }
+    }
+}
+
+/// Wipes a token at its end, or when there has been no session for `kept`.
+async fn tend(key: Key, slot: Arc<Slot>, kept: Duration) {
+    loop {
+        let wake = {
+            let mut slots = lock(&SLOTS);
+            let mut state = lock(&slot.state);
+            let (now, now_here) = (SystemTime::now(), Instant::now());
+            state.renewal.drop_ended(now);
+            let end = state.renewal.end();
+            let end = end.map(|end| now_here + end.duration_since(now).unwrap_or_default());
+            let forget = state.idle_since.map(|since| since + kept);
+            if let Some(forget) = forget
+                && (forget <= now_here || !state.renewal.has_token())
+            {
+                slots.remove(&key);
+                return;
+            }
+            [end, forget].into_iter().flatten().min()
+        };
+        tokio::select! {
+            () = slot.changed.notified() => {}
+            () = async { tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)).await }, if wake.is_some() => {}
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
