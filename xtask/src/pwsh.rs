@@ -83,7 +83,7 @@ fn look() -> Result<Pwsh> {
 fn on_path() -> impl Iterator<Item = PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
-        .map(|directory| directory.join(program()))
+        .map(|directory| directory.join(pwsh_release::program()))
         .collect::<Vec<_>>()
         .into_iter()
 }
@@ -116,12 +116,9 @@ fn usual_places() -> impl Iterator<Item = PathBuf> {
             .parent()
             .map(|beside| beside.join("shared").join("pwsh")),
     );
-    places.into_iter().map(|directory| directory.join(program()))
-}
-
-/// The file name of PowerShell's program on this system.
-pub(crate) fn program() -> &'static str {
-    if cfg!(windows) { "pwsh.exe" } else { "pwsh" }
+    places
+        .into_iter()
+        .map(|directory| directory.join(pwsh_release::program()))
 }
 
 /// Asks a program for its version: the PowerShell, or what is wrong with it, as the end of a sentence.

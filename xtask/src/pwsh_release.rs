@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use crate::{download, lock, platform, pwsh, workspace};
+use crate::{download, lock, platform, workspace};
 
 const VERSION: &str = "7.5.4";
 
@@ -48,7 +48,7 @@ const ARCHIVES: [(&str, &str, &str); 6] = [
 /// The release's program, from an earlier fetch or a new one.
 pub(crate) fn fetch() -> Result<PathBuf> {
     let home = workspace::target_directory()?.join("pwsh").join(VERSION);
-    let program = home.join(pwsh::program());
+    let program = home.join(program());
     let _lock = lock::beside(&home)?;
     if program.is_file() {
         return Ok(program);
@@ -76,6 +76,11 @@ pub(crate) fn fetch() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The file name of PowerShell's program on this system.
+pub(crate) fn program() -> &'static str {
+    if cfg!(windows) { "pwsh.exe" } else { "pwsh" }
+}
+
 fn check(archive: &[u8], sha256: &str) -> Result<()> {
     let found: String = Sha256::digest(archive)
         .iter()
@@ -94,7 +99,7 @@ fn unpack(name: &str, archive: Vec<u8>, to: &Path) -> Result<()> {
     } else {
         tar::Archive::new(flate2::read::GzDecoder::new(Cursor::new(archive))).unpack(to)?;
     }
-    make_executable(&to.join(pwsh::program()))
+    make_executable(&to.join(program()))
 }
 
 /// The archives for Unix carry the program without its executable bit.
@@ -145,11 +150,11 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_size(2);
         header.set_mode(0o644);
-        archive.append_data(&mut header, pwsh::program(), &b"#!"[..]).unwrap();
+        archive.append_data(&mut header, program(), &b"#!"[..]).unwrap();
         let archive = archive.into_inner().unwrap().finish().unwrap();
         let to = env::temp_dir().join(format!("pwsh-unpacked-{}", std::process::id()));
         unpack("pwsh.tar.gz", archive, &to).unwrap();
-        let program = to.join(pwsh::program());
+        let program = to.join(program());
         assert_eq!(fs::read(&program).unwrap(), b"#!");
         #[cfg(unix)]
         {
