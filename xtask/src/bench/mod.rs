@@ -5,6 +5,7 @@ mod chart;
 mod report;
 mod rows;
 mod sample;
+mod setup;
 
 use std::fs;
 
@@ -15,6 +16,7 @@ use crate::workspace;
 use baselines::Tools;
 use report::Report;
 use rows::ROWS;
+use setup::Bench;
 
 /// Options of the command.
 #[derive(Debug, Args)]
@@ -69,18 +71,4 @@ pub fn bench(options: &Options) -> Result<()> {
         println!("{}", file.display());
     }
     Ok(())
-}
-
-/// How this run measures.
-struct Bench {
-    tools: Tools,
-    quick: bool,
-    repeat: u32,
-}
-
-impl Bench {
-    /// A size of a row: the second one when time is short.
-    fn size(&self, whole: u64, quick: u64) -> u64 {
-        if self.quick { quick } else { whole }
-    }
 }

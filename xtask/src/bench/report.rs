@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-use super::Bench;
 use super::rows::{Bound, Figure, Measured, Row, Target};
+use super::setup::Bench;
 
 /// The results of a run.
 #[derive(Serialize)]

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::Bench;
 use super::baselines::{Contender, IN_FLIGHT};
 use super::sample::{Sample, median};
+use super::setup::Bench;
 use crate::emulator::{Emulator, Profile};
 
 /// A row of the results.
