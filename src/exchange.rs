@@ -6,7 +6,8 @@ use azure_core::time::{OffsetDateTime, parse_rfc7231};
 use bytes::{Bytes, BytesMut};
 use once_cell::sync::Lazy;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+    RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Client, Method, Response};
 use serde::Deserialize;
@@ -114,6 +115,9 @@ impl Request {
                 CONTENT_TYPE,
                 HeaderValue::from_static("application/json; charset=utf-8"),
             );
+        } else if self.method == Method::POST {
+            // Nothing else would say it over HTTP/1.1, and what stands before the service answers 411 then.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if self.method == Method::PATCH {
             headers.insert(IF_MATCH, HeaderValue::from_static("*"));

@@ -1,6 +1,7 @@
 //! The emulator's own endpoints, under `/_emulator`. They are in neither the journal nor the counts, and meet no faults.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Body, Refusal, empty, json_answer};
 use crate::arm::not_allowed;
+use crate::config::{Limits, Outage, OutageKind};
 use crate::exchange::Shared;
 use crate::fault::Fault;
 use crate::journal::JournalWriter;
@@ -40,6 +42,10 @@ pub(crate) fn answer(shared: &Arc<Shared>, head: &Parts, body: &[u8]) -> Answer 
             Ok(empty(StatusCode::NO_CONTENT))
         }
         ("/faults", _) => not_allowed("POST, DELETE"),
+        ("/limits", &Method::PUT) => set_limits(shared, body),
+        ("/limits", _) => not_allowed("PUT"),
+        ("/outage", &Method::POST) => plan_outage(shared, body),
+        ("/outage", _) => not_allowed("POST"),
         ("/tokens/expire", &Method::POST) => {
             shared.tokens().expire_all();
             Ok(empty(StatusCode::NO_CONTENT))
@@ -48,7 +54,9 @@ pub(crate) fn answer(shared: &Arc<Shared>, head: &Parts, body: &[u8]) -> Answer 
         _ => Err(Refusal::new(
             StatusCode::NOT_FOUND,
             "NotFound",
-            format!("There is no '{place}' here; there are /journal, /stats, /faults and /tokens/expire."),
+            format!(
+                "There is no '{place}' here; there are /journal, /stats, /faults, /limits, /outage and /tokens/expire."
+            ),
         )),
     };
     outcome.unwrap_or_else(Refusal::into_answer)
@@ -71,6 +79,36 @@ fn journal(shared: &Arc<Shared>) -> Result<Answer, Refusal> {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(answer)
+}
+
+fn set_limits(shared: &Shared, body: &[u8]) -> Result<Answer, Refusal> {
+    serde_json::from_slice::<Limits>(body)
+        .map_err(|error| error.to_string())
+        .and_then(|limits| shared.set_limits(limits))
+        .map_err(|problem| Refusal::new(StatusCode::BAD_REQUEST, "BadLimits", problem))?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// An outage as `POST /_emulator/outage` takes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OutageText {
+    #[serde(default)]
+    after_requests: u64,
+    ms: u64,
+    #[serde(default)]
+    kind: OutageKind,
+}
+
+fn plan_outage(shared: &Shared, body: &[u8]) -> Result<Answer, Refusal> {
+    let text: OutageText = serde_json::from_slice(body)
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "BadOutage", error.to_string()))?;
+    shared.outages.plan(Outage {
+        after_requests: text.after_requests,
+        length: Duration::from_millis(text.ms),
+        kind: text.kind,
+    });
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// One fault or several.

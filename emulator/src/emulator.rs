@@ -6,12 +6,11 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Config;
-use crate::connection::accept;
+use crate::config::{Config, Limits, Outage, OutageKind};
+use crate::connection::{Address, accept};
 use crate::counters::Stats;
 use crate::exchange::Shared;
 use crate::fault::Fault;
@@ -129,6 +128,32 @@ impl Emulator {
         self.shared.faults().clear();
     }
 
+    /// Changes the limits. Buckets keep the tokens that they have.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be (kind `InvalidInput`); then they stay as they were.
+    pub fn set_limits(&self, limits: Limits) -> io::Result<()> {
+        self.shared
+            .set_limits(limits)
+            .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))
+    }
+
+    /// Plans an outage, counted in requests from now.
+    pub fn plan_outage(&self, outage: Outage) {
+        self.shared.outages.plan(outage);
+    }
+
+    /// Starts an outage at once; requests being worked on get no answer.
+    pub fn begin_outage(&self, kind: OutageKind, length: Duration) {
+        self.shared.outages.begin(kind, length);
+    }
+
+    /// Ends the outage that is under way, if there is one.
+    pub fn end_outage(&self) {
+        self.shared.outages.end();
+    }
+
     /// Issues a token as the token endpoints do, with a lifetime of its own.
     pub fn issue_token(&self, lifetime: Duration) -> String {
         self.shared
@@ -163,15 +188,15 @@ async fn run(
     stopped: oneshot::Receiver<()>,
 ) {
     let bound = async {
-        let listener = bind(listen).await?;
+        let listener = Address::bind(listen)?;
         let beside = if plain {
-            Some(bind(SocketAddr::new(listen.ip(), 0)).await?)
+            Some(Address::bind(SocketAddr::new(listen.ip(), 0))?)
         } else {
             None
         };
         let listening = Listening {
-            address: listener.local_addr()?,
-            plain_address: beside.as_ref().map(TcpListener::local_addr).transpose()?,
+            address: listener.0.address,
+            plain_address: beside.as_ref().map(|(address, _)| address.address),
         };
         Ok((listener, beside, listening))
     };
@@ -183,16 +208,10 @@ async fn run(
             return;
         }
     };
-    tokio::spawn(accept(listener, acceptor, Arc::clone(&shared)));
-    if let Some(beside) = beside {
-        tokio::spawn(accept(beside, None, shared));
+    tokio::spawn(accept(listener.0, listener.1, acceptor, Arc::clone(&shared)));
+    if let Some((address, listener)) = beside {
+        tokio::spawn(accept(address, listener, None, shared));
     }
     let _ = tell.send(Ok(listening));
     let _ = stopped.await;
-}
-
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
 }

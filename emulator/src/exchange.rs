@@ -11,18 +11,21 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 
 use crate::answer::{Answer, Body, Refusal};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::contract;
 use crate::counters::Stats;
 use crate::fault::{FaultAction, Faults};
 use crate::journal::{Journal, Ticket};
+use crate::outage::Outages;
 use crate::route::{Route, query_value};
-use crate::throttle::{Class, Throttle, Verdict};
+use crate::throttle::{Class, Limit, Throttle};
 use crate::token_issuer::TokenIssuer;
 use crate::world::World;
 use crate::{arm, control, discovery, identity};
@@ -34,7 +37,16 @@ const RETURN_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-retur
 const REMAINING_READS: HeaderName = HeaderName::from_static("x-ms-ratelimit-remaining-subscription-reads");
 const REMAINING_WRITES: HeaderName = HeaderName::from_static("x-ms-ratelimit-remaining-subscription-writes");
 const REMAINING_DELETES: HeaderName = HeaderName::from_static("x-ms-ratelimit-remaining-subscription-deletes");
+const REMAINING_GLOBAL_READS: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-global-reads");
+const REMAINING_GLOBAL_WRITES: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-global-writes");
+const REMAINING_GLOBAL_DELETES: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-global-deletes");
+const FAILURE_CAUSE: HeaderName = HeaderName::from_static("x-ms-failure-cause");
 
+/// Who a 429 says has asked too often.
+const ACTOR: &str = "33333333-3333-3333-3333-333333333333";
 /// The largest body that Azure Resource Manager takes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -46,6 +58,7 @@ pub(crate) struct Shared {
     throttle: Mutex<Throttle>,
     faults: Mutex<Faults>,
     tokens: Mutex<TokenIssuer>,
+    pub(crate) outages: Outages,
     open_connections: AtomicU64,
 }
 
@@ -63,9 +76,10 @@ impl Shared {
                 stats: Stats::default(),
             }),
             world: Mutex::new(World::new(&config)),
-            throttle: Mutex::new(Throttle::new(&config)),
+            throttle: Mutex::new(Throttle::new(config.limits())),
             faults: Mutex::new(Faults::new(&config)),
             tokens: Mutex::new(TokenIssuer::default()),
+            outages: Outages::new(config.outage),
             open_connections: AtomicU64::new(0),
             config,
         }
@@ -85,6 +99,17 @@ impl Shared {
 
     pub(crate) fn tokens(&self) -> MutexGuard<'_, TokenIssuer> {
         lock(&self.tokens)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        lock(&self.throttle).limits
+    }
+
+    /// Changes the limits, unless they cannot be.
+    pub(crate) fn set_limits(&self, limits: Limits) -> Result<(), String> {
+        limits.check()?;
+        lock(&self.throttle).limits = limits;
+        Ok(())
     }
 
     /// The counts as they are now.
@@ -167,6 +192,8 @@ pub(crate) struct Admission<'a> {
 
 enum Decision<'a> {
     Serve(Admission<'a>),
+    /// As `Serve`, and the answer is lost.
+    Lose(Admission<'a>),
     Issue,
     Answer(Box<Answer>),
     Reset,
@@ -194,9 +221,14 @@ pub(crate) async fn exchange(
     } else {
         Running::begin(&shared, &head.method, path, &body)
     };
-    let mut left = None;
+    if shared.outages.swallows_request() {
+        return Err(NoAnswer);
+    }
+    let mut left = Vec::new();
     let mut delay = shared.config.latency;
-    let decision = if too_large {
+    let decision = if !has_length(&head) {
+        Decision::Answer(Box::new(length_required()))
+    } else if too_large {
         Decision::Answer(Box::new(
             Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -212,6 +244,10 @@ pub(crate) async fn exchange(
 
     let mut answer = match decision {
         Decision::Serve(admission) => arm::answer(&shared, &admission, secure, &head, &body),
+        Decision::Lose(admission) => {
+            arm::answer(&shared, &admission, secure, &head, &body);
+            return Err(NoAnswer);
+        }
         Decision::Issue => identity::answer(&shared, secure, &head, &body),
         Decision::Answer(answer) => *answer,
         Decision::Reset => return Err(NoAnswer),
@@ -222,7 +258,7 @@ pub(crate) async fn exchange(
         *answer.body_mut() = Body::Whole(Bytes::new());
     }
     let headers = answer.headers_mut();
-    if let Some((name, tokens)) = left {
+    for (name, tokens) in left {
         headers.insert(name, HeaderValue::from(tokens));
     }
     add_request_ids(&head.headers, headers);
@@ -243,39 +279,74 @@ async fn read(body: Incoming) -> Result<Option<Bytes>, NoAnswer> {
     }
 }
 
+/// Whether a request says how long its body is, where HTTP/1.1 wants it to: HTTP.sys, which stands before the service,
+/// lets no other through.
+fn has_length(head: &Parts) -> bool {
+    head.version >= Version::HTTP_2
+        || !matches!(head.method, Method::POST | Method::PUT | Method::PATCH)
+        || head.headers.contains_key(CONTENT_LENGTH)
+        || head.headers.contains_key(TRANSFER_ENCODING)
+}
+
+fn length_required() -> Answer {
+    let mut answer = crate::answer::empty(StatusCode::LENGTH_REQUIRED);
+    *answer.body_mut() = Body::Whole(Bytes::from_static(
+        b"<html><head><title>Length Required</title></head><body><h2>Length Required</h2><hr>\
+          <p>HTTP Error 411. The request must be chunked or have a content length.</p></body></html>",
+    ));
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=us-ascii"));
+    answer
+}
+
 /// Everything that is settled on arrival.
 fn decide<'a>(
     shared: &Shared,
     secure: bool,
     head: &'a Parts,
     path: &str,
-    left: &mut Option<(HeaderName, u32)>,
+    left: &mut Vec<(HeaderName, u32)>,
     delay: &mut Duration,
 ) -> Decision<'a> {
     let by_hand = shared.faults().by_hand(&head.method, path);
-    if let Some(decision) = strike(shared, by_hand, delay) {
+    let mut lost = false;
+    if let Some(decision) = strike(shared, by_hand, delay, &mut lost) {
         return decision;
     }
     if identity::is_identity(head.uri.path()) {
-        return Decision::Issue;
+        return if lost { Decision::Reset } else { Decision::Issue };
     }
     match admit(shared, secure, head, left) {
         Err(answer) => Decision::Answer(answer),
         Ok(admission) => {
             let by_rate = shared.faults().by_rate();
-            strike(shared, by_rate, delay).unwrap_or(Decision::Serve(admission))
+            strike(shared, by_rate, delay, &mut lost).unwrap_or(if lost {
+                Decision::Lose(admission)
+            } else {
+                Decision::Serve(admission)
+            })
         }
     }
 }
 
 /// What a fault makes of a request; `None` if the request goes on.
-fn strike<'a>(shared: &Shared, fault: Option<FaultAction>, delay: &mut Duration) -> Option<Decision<'a>> {
+fn strike<'a>(
+    shared: &Shared,
+    fault: Option<FaultAction>,
+    delay: &mut Duration,
+    lost: &mut bool,
+) -> Option<Decision<'a>> {
     let fault = fault?;
     shared.record().stats.faults += 1;
     match fault {
         FaultAction::Answer(injected) => Some(Decision::Answer(Box::new(injected.to_answer()))),
         FaultAction::Reset => Some(Decision::Reset),
         FaultAction::Stall => Some(Decision::Stall),
+        FaultAction::Lost => {
+            *lost = true;
+            None
+        }
         FaultAction::Latency(more) => {
             *delay += more;
             None
@@ -288,7 +359,7 @@ fn admit<'a>(
     shared: &Shared,
     secure: bool,
     head: &'a Parts,
-    left: &mut Option<(HeaderName, u32)>,
+    left: &mut Vec<(HeaderName, u32)>,
 ) -> Result<Admission<'a>, Box<Answer>> {
     let refuse = |status, code, message: String| Box::new(Refusal::new(status, code, message).into_answer());
     let route = match Route::of(head.uri.path()) {
@@ -353,32 +424,47 @@ fn admit<'a>(
         0
     };
     let verdict = lock(&shared.throttle).take(subscription, principal, class, Instant::now());
-    let remaining = match class {
-        Class::Reads => REMAINING_READS,
-        Class::Writes => REMAINING_WRITES,
-        Class::Deletes => REMAINING_DELETES,
+    let (own, global) = match class {
+        Class::Reads => (REMAINING_READS, REMAINING_GLOBAL_READS),
+        Class::Writes => (REMAINING_WRITES, REMAINING_GLOBAL_WRITES),
+        Class::Deletes => (REMAINING_DELETES, REMAINING_GLOBAL_DELETES),
     };
-    match verdict {
-        Verdict::Unlimited => {}
-        Verdict::Passed { remaining: tokens } => *left = Some((remaining, tokens)),
-        Verdict::Throttled { wait } => {
-            *left = Some((remaining, 0));
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let mut answer = refuse(
-                StatusCode::TOO_MANY_REQUESTS,
-                "SubscriptionRequestsThrottled",
-                format!(
-                    "Too many {} requests for subscription '{id}'. Try again in {seconds} seconds.",
-                    class.name()
-                ),
-            );
-            answer
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-            return Err(answer);
-        }
+    left.extend(verdict.left.map(|tokens| (own, tokens)));
+    left.extend(verdict.left_global.map(|tokens| (global, tokens)));
+    if let Some((limit, seconds)) = verdict.refused {
+        return Err(Box::new(throttled(limit, seconds, class, id)));
     }
     Ok(Admission { route, subscription })
+}
+
+/// The 429 of a limit.
+fn throttled(limit: Limit, seconds: u64, class: Class, subscription: &str) -> Answer {
+    let class = class.name();
+    let (cause, code, message) = match limit {
+        Limit::Principal | Limit::Global => (
+            "gateway",
+            "SubscriptionRequestsThrottled",
+            format!(
+                "Number of '{class}' requests for subscription '{subscription}' actor '{ACTOR}' exceeded. Please try \
+                 again after '{seconds}' seconds after additional tokens are available. Refer to \
+                 https://aka.ms/arm-throttling for additional information."
+            ),
+        ),
+        Limit::Provider => (
+            "service",
+            "ResourceRequestsThrottled",
+            format!(
+                "Number of requests for action 'Microsoft.ApiManagement/service/backends/{class}' exceeded the limit. \
+                 Please try again after '{seconds}' seconds."
+            ),
+        ),
+    };
+    let mut answer = Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, message).into_answer();
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+        .headers_mut()
+        .insert(FAILURE_CAUSE, HeaderValue::from_static(cause));
+    answer
 }
 
 /// Waits as long as asked, on average. The timer counts whole milliseconds and rounds up twice, once for the moment and

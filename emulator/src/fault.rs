@@ -72,7 +72,7 @@ impl Fault {
     }
 }
 
-/// What a fault does to a request. All but `Latency` strike before the request has any effect.
+/// What a fault does to a request. All but `Latency` and `Lost` strike before the request has any effect.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultAction {
     /// This answer is given.
@@ -81,11 +81,48 @@ pub enum FaultAction {
     Reset,
     /// There is never an answer.
     Stall,
+    /// The request is carried out, then its answer is lost: the connection or stream is reset.
+    Lost,
     /// The right answer comes this much later.
     Latency(Duration),
 }
 
 impl FaultAction {
+    /// What a kind of fault does. `slow` is what [`FaultKind::Slow`] adds.
+    fn of(kind: FaultKind, slow: Duration) -> Self {
+        let answer = |status, code: Option<&str>, message: Option<&str>| InjectedAnswer {
+            status,
+            // The service never sends a 429 without saying when to come back.
+            retry_after: (status == 429).then(|| "1".to_owned()),
+            code: code.map(str::to_owned),
+            message: message.map(str::to_owned),
+            ..InjectedAnswer::default()
+        };
+        match kind {
+            FaultKind::Reset => Self::Reset,
+            FaultKind::Stall => Self::Stall,
+            FaultKind::Lost => Self::Lost,
+            FaultKind::Slow => Self::Latency(slow),
+            FaultKind::Status(409) => Self::Answer(answer(
+                409,
+                Some("PessimisticConcurrencyConflict"),
+                Some("Operation on the API is in progress"),
+            )),
+            FaultKind::Status(422) => Self::Answer(answer(
+                422,
+                Some("ManagementApiRequestFailed"),
+                Some("Management API timed out"),
+            )),
+            FaultKind::Status(status) => Self::Answer(answer(status, None, None)),
+        }
+    }
+
+    /// The service's transient refusals: 409 `PessimisticConcurrencyConflict` and 422 `ManagementApiRequestFailed`.
+    /// Other statuses are as [`status`](Self::status) has them.
+    pub fn transient(status: u16) -> Self {
+        Self::of(FaultKind::Status(status), Duration::ZERO)
+    }
+
     /// An answer with this status and a fitting error body.
     pub fn status(status: u16) -> Self {
         Self::Answer(InjectedAnswer {
@@ -190,7 +227,12 @@ enum FaultName {
     Status,
     Reset,
     Stall,
+    Lost,
     Latency,
+    #[serde(rename = "409")]
+    Conflict,
+    #[serde(rename = "422")]
+    Unprocessable,
 }
 
 impl TryFrom<FaultText> for Fault {
@@ -213,12 +255,15 @@ impl TryFrom<FaultText> for Fault {
         let action = match kind {
             FaultName::Reset => FaultAction::Reset,
             FaultName::Stall => FaultAction::Stall,
+            FaultName::Lost => FaultAction::Lost,
+            FaultName::Conflict => FaultAction::transient(409),
+            FaultName::Unprocessable => FaultAction::transient(422),
             FaultName::Latency => FaultAction::Latency(Duration::from_millis(text.ms.unwrap_or_default())),
             FaultName::Status => FaultAction::Answer(InjectedAnswer {
                 status: match text.status {
                     Some(status @ 200..=599) => status,
                     Some(status) => return Err(format!("status {status} cannot be answered; give 200 to 599")),
-                    None => return Err("give a status, or a kind: reset, stall or latency".into()),
+                    None => return Err("give a status, or a kind: reset, stall, lost, latency, 409 or 422".into()),
                 },
                 retry_after: match text.retry_after {
                     None => None,
@@ -298,17 +343,8 @@ impl Faults {
         if self.rate <= 0.0 || self.random.f64() >= self.rate {
             return None;
         }
-        Some(match self.kinds[self.random.usize(..self.kinds.len())] {
-            FaultKind::Reset => FaultAction::Reset,
-            FaultKind::Stall => FaultAction::Stall,
-            FaultKind::Slow => FaultAction::Latency(self.slow),
-            FaultKind::Status(status) => FaultAction::Answer(InjectedAnswer {
-                status,
-                // The service never sends a 429 without saying when to come back.
-                retry_after: (status == 429).then(|| "1".to_owned()),
-                ..InjectedAnswer::default()
-            }),
-        })
+        let kind = self.kinds[self.random.usize(..self.kinds.len())];
+        Some(FaultAction::of(kind, self.slow))
     }
 }
 

@@ -30,6 +30,7 @@ mod exchange;
 mod fault;
 mod identity;
 mod journal;
+mod outage;
 mod route;
 mod throttle;
 mod tls;
@@ -37,7 +38,7 @@ mod token_issuer;
 mod world;
 
 pub use address_file::write_atomically;
-pub use config::{BucketSize, Config, FaultKind};
+pub use config::{BucketSize, Config, FaultKind, HiddenLimit, Limits, Outage, OutageKind};
 pub use counters::Stats;
 pub use emulator::Emulator;
 pub use fault::{ErrorDetail, Fault, FaultAction, InjectedAnswer};

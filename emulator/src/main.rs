@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use apim_emulator::{BucketSize, Config, Emulator, FaultKind, write_atomically};
+use apim_emulator::{BucketSize, Config, Emulator, FaultKind, HiddenLimit, Outage, OutageKind, write_atomically};
 use clap::Parser;
 use tokio::sync::oneshot;
 
@@ -58,13 +58,46 @@ struct Options {
     /// Read tokens that come back each second [default with --read-bucket: 25]
     #[arg(long, value_name = "N")]
     read_refill: Option<f64>,
+    /// Tokens in each subscription's bucket for writes over all principals [default with its refill: 3000]
+    #[arg(long, value_name = "N")]
+    global_write_bucket: Option<u32>,
+    /// Write tokens over all principals that come back each second [default with its bucket: 150]
+    #[arg(long, value_name = "N")]
+    global_write_refill: Option<f64>,
+    /// Tokens in each subscription's bucket for reads over all principals [default with its refill: 3750]
+    #[arg(long, value_name = "N")]
+    global_read_bucket: Option<u32>,
+    /// Read tokens over all principals that come back each second [default with its bucket: 375]
+    #[arg(long, value_name = "N")]
+    global_read_refill: Option<f64>,
+    /// Requests a second that the resource provider takes, which no header shows
+    #[arg(long, value_name = "PER_SECOND")]
+    hidden_limit: Option<f64>,
+    /// Retry-After of the hidden limit's refusals
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "hidden_limit")]
+    hidden_retry_after: u64,
+    /// Retry-After of every bucket's refusals [default: until the next token]
+    #[arg(long, value_name = "SECONDS")]
+    retry_after: Option<u64>,
+    /// End each connection after this many requests
+    #[arg(long, value_name = "N")]
+    requests_per_connection: Option<u32>,
+    /// Start an outage with this request, counted from 1
+    #[arg(long, value_name = "N", requires = "outage_ms", value_parser = clap::value_parser!(u64).range(1..))]
+    outage_at: Option<u64>,
+    /// Milliseconds that the outage lasts
+    #[arg(long, value_name = "N", requires = "outage_at")]
+    outage_ms: Option<u64>,
+    /// What becomes of connections in the outage: reset or refuse
+    #[arg(long, value_name = "KIND", requires = "outage_at", default_value = "reset")]
+    outage_kind: OutageKind,
     /// Give each bearer token buckets of its own
     #[arg(long)]
     bucket_by_token: bool,
     /// Share of requests that meet a fault, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     fault_rate: f64,
-    /// What the faults are: statuses of 400 to 599, reset, stall, slow
+    /// What the faults are: statuses of 400 to 599, reset, stall, lost, slow
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     fault_kinds: Vec<FaultKind>,
     /// Milliseconds that a request with the fault "slow" takes
@@ -99,6 +132,27 @@ impl Options {
             latency: Duration::from_millis(self.latency_ms),
             write_bucket: bucket(self.write_bucket, self.write_refill, BucketSize::WRITES),
             read_bucket: bucket(self.read_bucket, self.read_refill, BucketSize::READS),
+            global_write_bucket: bucket(
+                self.global_write_bucket,
+                self.global_write_refill,
+                BucketSize::GLOBAL_WRITES,
+            ),
+            global_read_bucket: bucket(
+                self.global_read_bucket,
+                self.global_read_refill,
+                BucketSize::GLOBAL_READS,
+            ),
+            hidden_limit: self.hidden_limit.map(|per_second| HiddenLimit {
+                per_second,
+                retry_after: self.hidden_retry_after,
+            }),
+            retry_after: self.retry_after,
+            requests_per_connection: self.requests_per_connection,
+            outage: self.outage_at.map(|at| Outage {
+                after_requests: at - 1,
+                length: Duration::from_millis(self.outage_ms.unwrap_or_default()),
+                kind: self.outage_kind,
+            }),
             bucket_by_token: self.bucket_by_token,
             fault_rate: self.fault_rate,
             fault_kinds: self.fault_kinds.clone(),

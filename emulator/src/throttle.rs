@@ -1,11 +1,12 @@
-//! Azure Resource Manager's throttle: a token bucket for each subscription, principal and class of requests.
+//! The limits that hold at once: Azure Resource Manager's token buckets for each subscription, principal and class of
+//! requests, the same over all principals, and the resource provider's own.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
 
-use crate::config::{BucketSize, Config};
+use crate::config::{BucketSize, Limits};
 
 /// What a request takes its token from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,21 +35,28 @@ impl Class {
     }
 }
 
+/// Which limit refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Limit {
+    Principal,
+    Global,
+    Provider,
+}
+
 /// What the throttle says to a request.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Verdict {
-    /// There are no buckets for this class.
-    Unlimited,
-    /// A token was taken; this many whole ones are left.
-    Passed { remaining: u32 },
-    /// There was none; one will be there after this time.
-    Throttled { wait: Duration },
+pub(crate) struct Verdict {
+    /// What the headers say is left of the principal's bucket; `None` where there is none.
+    pub(crate) left: Option<u32>,
+    /// The same of the bucket over all principals.
+    pub(crate) left_global: Option<u32>,
+    /// The limit that refused, and its `Retry-After` in seconds.
+    pub(crate) refused: Option<(Limit, u64)>,
 }
 
 pub(crate) struct Throttle {
-    writes: Option<BucketSize>,
-    reads: Option<BucketSize>,
-    buckets: HashMap<(u32, u64, Class), Bucket>,
+    pub(crate) limits: Limits,
+    buckets: HashMap<(Limit, u32, u64, Class), Bucket>,
 }
 
 struct Bucket {
@@ -56,95 +64,194 @@ struct Bucket {
     at: Instant,
 }
 
+impl Bucket {
+    fn refill(&mut self, size: BucketSize, now: Instant) {
+        let back = now.saturating_duration_since(self.at).as_secs_f64() * size.refill_per_second;
+        self.tokens = (self.tokens + back).min(f64::from(size.capacity));
+        self.at = now;
+    }
+}
+
 impl Throttle {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            writes: config.write_bucket,
-            reads: config.read_bucket,
+            limits,
             buckets: HashMap::new(),
         }
     }
 
-    /// Takes a token of the class for `principal` in `subscription`, if one is there at `now`.
+    /// Takes a token of the class for `principal` in `subscription` from every limit there is. Where one has none, the
+    /// others before it keep theirs; the provider's limit is met by what Resource Manager let through.
     pub(crate) fn take(&mut self, subscription: u32, principal: u64, class: Class, now: Instant) -> Verdict {
-        let size = match class {
-            Class::Reads => self.reads,
-            Class::Writes | Class::Deletes => self.writes,
+        let limits = self.limits;
+        let (own, global) = match class {
+            Class::Reads => (limits.read_bucket, limits.global_read_bucket),
+            Class::Writes | Class::Deletes => (limits.write_bucket, limits.global_write_bucket),
         };
-        let Some(size) = size else {
-            return Verdict::Unlimited;
+        let own_key = (Limit::Principal, subscription, principal, class);
+        let global_key = (Limit::Global, subscription, 0, class);
+        let own_wait = own.and_then(|size| self.wait(own_key, size, now));
+        let global_wait = global.and_then(|size| self.wait(global_key, size, now));
+        let refused = match (own_wait, global_wait) {
+            (Some(wait), _) => Some((Limit::Principal, wait)),
+            (None, Some(wait)) => Some((Limit::Global, wait)),
+            (None, None) => None,
         };
-        let bucket = self.buckets.entry((subscription, principal, class)).or_insert(Bucket {
+        let taken = refused.is_none();
+        let mut verdict = Verdict {
+            left: own.map(|_| self.left(own_key, taken)),
+            left_global: global.map(|_| self.left(global_key, taken)),
+            refused: refused.map(|(limit, wait)| (limit, limits.retry_after.unwrap_or_else(|| whole_seconds(wait)))),
+        };
+        if let Some(hidden) = limits.hidden_limit {
+            // As a full bucket after one request, for ever.
+            let usual = if class == Class::Reads {
+                BucketSize::READS
+            } else {
+                BucketSize::WRITES
+            };
+            verdict.left.get_or_insert(usual.capacity - 1);
+            if taken {
+                let size = BucketSize {
+                    capacity: hidden.per_second.max(1.0) as u32,
+                    refill_per_second: hidden.per_second,
+                };
+                let key = (Limit::Provider, subscription, 0, Class::Writes);
+                match self.wait(key, size, now) {
+                    Some(_) => verdict.refused = Some((Limit::Provider, hidden.retry_after)),
+                    None => drop(self.left(key, true)),
+                }
+            }
+        }
+        verdict
+    }
+
+    /// How long it takes until the bucket has a token; `None` if it has one.
+    fn wait(&mut self, key: (Limit, u32, u64, Class), size: BucketSize, now: Instant) -> Option<Duration> {
+        let bucket = self.buckets.entry(key).or_insert(Bucket {
             tokens: f64::from(size.capacity),
             at: now,
         });
-        let back = now.saturating_duration_since(bucket.at).as_secs_f64() * size.refill_per_second;
-        bucket.tokens = (bucket.tokens + back).min(f64::from(size.capacity));
-        bucket.at = now;
-        if bucket.tokens >= 1.0 {
-            bucket.tokens -= 1.0;
-            Verdict::Passed {
-                remaining: bucket.tokens as u32,
-            }
-        } else {
-            let seconds = (1.0 - bucket.tokens) / size.refill_per_second;
-            Verdict::Throttled {
-                wait: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
-            }
-        }
+        bucket.refill(size, now);
+        let missing = 1.0 - bucket.tokens;
+        (missing > 0.0).then(|| Duration::try_from_secs_f64(missing / size.refill_per_second).unwrap_or(Duration::MAX))
     }
+
+    /// The whole tokens that are left in a bucket after one was taken, if it was.
+    fn left(&mut self, key: (Limit, u32, u64, Class), taken: bool) -> u32 {
+        self.buckets.get_mut(&key).map_or(0, |bucket| {
+            bucket.tokens -= f64::from(u8::from(taken));
+            bucket.tokens as u32
+        })
+    }
+}
+
+/// A wait as `Retry-After` says it: in whole seconds, at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn throttle(capacity: u32, refill_per_second: f64) -> Throttle {
-        Throttle::new(&Config {
-            write_bucket: Some(BucketSize {
-                capacity,
-                refill_per_second,
-            }),
-            ..Config::default()
-        })
+    const BUCKET: BucketSize = BucketSize {
+        capacity: 2,
+        refill_per_second: 0.5,
+    };
+
+    /// What `take` gives: what is left, what is left of the global bucket, and the refusal.
+    type Taken = (Option<u32>, Option<u32>, Option<(Limit, u64)>);
+
+    fn take(throttle: &mut Throttle, key: (u32, u64, Class), now: Instant) -> Taken {
+        let verdict = throttle.take(key.0, key.1, key.2, now);
+        (verdict.left, verdict.left_global, verdict.refused)
     }
 
     #[test]
     fn a_bucket_gives_its_tokens_and_refills_continuously() {
-        let mut throttle = throttle(2, 0.5);
+        let mut throttle = Throttle::new(Limits {
+            write_bucket: Some(BUCKET),
+            ..Limits::default()
+        });
         let start = Instant::now();
-        let mut take = |seconds| throttle.take(0, 0, Class::Writes, start + Duration::from_secs_f64(seconds));
-        assert_eq!(take(0.0), Verdict::Passed { remaining: 1 });
-        assert_eq!(take(0.0), Verdict::Passed { remaining: 0 });
-        assert_eq!(
-            take(0.0),
-            Verdict::Throttled {
-                wait: Duration::from_secs(2)
-            }
-        );
-        assert_eq!(
-            take(1.0),
-            Verdict::Throttled {
-                wait: Duration::from_secs(1)
-            }
-        );
-        assert_eq!(take(2.0), Verdict::Passed { remaining: 0 });
-        assert_eq!(take(100.0), Verdict::Passed { remaining: 1 });
+        for (seconds, left, refused) in [
+            (0.0, 1, None),
+            (0.0, 0, None),
+            (0.0, 0, Some((Limit::Principal, 2))),
+            (1.0, 0, Some((Limit::Principal, 1))),
+            (2.0, 0, None),
+            (100.0, 1, None),
+        ] {
+            let now = start + Duration::from_secs_f64(seconds);
+            assert_eq!(
+                take(&mut throttle, (0, 0, Class::Writes), now),
+                (Some(left), None, refused)
+            );
+        }
     }
 
     #[test]
     fn subscriptions_principals_and_classes_have_buckets_of_their_own() {
-        let mut throttle = throttle(1, 1.0);
+        let one = BucketSize { capacity: 1, ..BUCKET };
+        let mut throttle = Throttle::new(Limits {
+            write_bucket: Some(one),
+            ..Limits::default()
+        });
         let now = Instant::now();
-        let passed = Verdict::Passed { remaining: 0 };
-        assert_eq!(throttle.take(0, 0, Class::Writes, now), passed);
-        assert_eq!(throttle.take(1, 0, Class::Writes, now), passed);
-        assert_eq!(throttle.take(0, 7, Class::Writes, now), passed);
-        assert_eq!(throttle.take(0, 0, Class::Deletes, now), passed);
-        assert_eq!(throttle.take(0, 0, Class::Reads, now), Verdict::Unlimited);
-        assert!(matches!(
-            throttle.take(0, 0, Class::Writes, now),
-            Verdict::Throttled { .. }
-        ));
+        for key in [
+            (0, 0, Class::Writes),
+            (1, 0, Class::Writes),
+            (0, 7, Class::Writes),
+            (0, 0, Class::Deletes),
+        ] {
+            assert_eq!(take(&mut throttle, key, now), (Some(0), None, None), "{key:?}");
+        }
+        assert_eq!(take(&mut throttle, (0, 0, Class::Reads), now), (None, None, None));
+        assert!(take(&mut throttle, (0, 0, Class::Writes), now).2.is_some());
+    }
+
+    #[test]
+    fn the_global_bucket_refuses_with_tokens_left_in_the_principals() {
+        let mut throttle = Throttle::new(Limits {
+            write_bucket: Some(BucketSize::WRITES),
+            global_write_bucket: Some(BUCKET),
+            retry_after: Some(10),
+            ..Limits::default()
+        });
+        let now = Instant::now();
+        assert_eq!(
+            take(&mut throttle, (0, 1, Class::Writes), now),
+            (Some(199), Some(1), None)
+        );
+        assert_eq!(
+            take(&mut throttle, (0, 2, Class::Writes), now),
+            (Some(199), Some(0), None)
+        );
+        let refused = take(&mut throttle, (0, 1, Class::Writes), now);
+        assert_eq!(refused, (Some(199), Some(0), Some((Limit::Global, 10))));
+    }
+
+    #[test]
+    fn the_hidden_limit_leaves_the_header_as_it_is() {
+        let hidden = crate::config::HiddenLimit {
+            per_second: 2.0,
+            retry_after: 5,
+        };
+        let mut throttle = Throttle::new(Limits {
+            hidden_limit: Some(hidden),
+            ..Limits::default()
+        });
+        let now = Instant::now();
+        for refused in [None, None, Some((Limit::Provider, 5))] {
+            assert_eq!(
+                take(&mut throttle, (0, 0, Class::Writes), now),
+                (Some(199), None, refused)
+            );
+        }
+        assert_eq!(
+            take(&mut throttle, (0, 0, Class::Reads), now + Duration::from_secs(1)),
+            (Some(249), None, None)
+        );
     }
 }

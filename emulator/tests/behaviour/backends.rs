@@ -261,7 +261,7 @@ async fn what_is_missing_on_the_way_is_named() {
         let refused = reply(client.request(Method::GET, &format!("{path}?api-version=2024-05-01"))).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{path}");
     }
-    let refused = reply(client.arm(Method::POST, "/backends/1")).await;
+    let refused = reply(client.arm(Method::POST, "/backends/1").json(&json!({}))).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (405, "MethodNotAllowed"));
     assert_eq!(refused.header("allow"), "GET, HEAD, PUT, PATCH, DELETE");
 }

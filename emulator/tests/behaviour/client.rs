@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use apim_emulator::{Config, Emulator};
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap};
 use reqwest::{Certificate, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
@@ -75,8 +75,19 @@ impl Client {
         reply(self.arm(Method::GET, path)).await
     }
 
+    /// The reset of a backend, without a body.
+    pub fn reconnect(&self, id: &str) -> RequestBuilder {
+        self.arm(Method::POST, &format!("/backends/{id}/reconnect"))
+            .header(CONTENT_LENGTH, 0)
+    }
+
     pub async fn reset(&self, id: &str) -> Reply {
-        reply(self.arm(Method::POST, &format!("/backends/{id}/reconnect"))).await
+        reply(self.reconnect(id)).await
+    }
+
+    /// Posts JSON to one of the emulator's own endpoints.
+    pub async fn control(&self, method: Method, path: &str, body: &Value) -> Reply {
+        reply(self.request(method, &format!("/_emulator{path}")).json(body)).await
     }
 
     /// Asks for the stats over and over until they are as wanted.

@@ -101,11 +101,63 @@ async fn a_reset_breaks_the_request_and_nothing_else() {
             ..Config::default()
         });
         client.emulator.add_fault(Fault::new("/reconnect", FaultAction::Reset));
-        let broken = client.arm(Method::POST, "/backends/1/reconnect").send().await;
+        let broken = client.reconnect("1").send().await;
         assert!(broken.is_err());
         assert_eq!(client.reset("1").await.status, 202);
         let statuses: Vec<u16> = client.emulator.journal().iter().map(|entry| entry.status).collect();
         assert_eq!(statuses, [0, 202]);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_its_effect() {
+    let by_rate = Config {
+        fault_rate: 1.0,
+        fault_kinds: vec![FaultKind::Lost],
+        ..Config::default()
+    };
+    for (config, by_hand) in [(Config::default(), true), (by_rate, false)] {
+        let client = Client::start(Config { backends: 1, ..config });
+        if by_hand {
+            set(&client, json!({ "kind": "lost", "method": "PUT" })).await;
+        }
+        let properties = json!({ "url": "https://a.example", "protocol": "http" });
+        let put = client
+            .arm(Method::PUT, "/backends/new")
+            .json(&json!({ "properties": properties }));
+        assert!(put.send().await.is_err());
+        let journal = client.emulator.journal();
+        assert_eq!((journal.len(), journal[0].status), (1, 0));
+        if by_hand {
+            assert_eq!(client.get("/backends/new").await.status, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn transient_refusals_have_the_services_codes() {
+    for (status, code) in [
+        (409, "PessimisticConcurrencyConflict"),
+        (422, "ManagementApiRequestFailed"),
+    ] {
+        let client = Client::start(Config {
+            backends: 1,
+            fault_rate: 1.0,
+            fault_kinds: vec![status.to_string().parse().expect("a kind")],
+            ..Config::default()
+        });
+        let by_rate = client.reset("1").await;
+        assert_eq!((by_rate.status.as_u16(), by_rate.code()), (status, code));
+        let client = Client::plain();
+        set(&client, json!({ "kind": status.to_string() })).await;
+        client
+            .emulator
+            .add_fault(Fault::new("", FaultAction::transient(status)));
+        for _ in 0..2 {
+            let by_hand = client.reset("1").await;
+            assert_eq!((by_hand.status.as_u16(), by_hand.code()), (status, code));
+        }
+        assert_eq!(client.reset("1").await.status, 202);
     }
 }
 
@@ -123,7 +175,7 @@ async fn a_stalled_request_is_in_the_journal_before_its_caller_gives_up() {
             http: http_client(&client.emulator, |builder| builder),
             emulator: client.emulator,
         };
-        let request = caller.arm(Method::POST, "/backends/1/reconnect");
+        let request = caller.reconnect("1");
         let stalled = tokio::spawn(request.send());
         caller.until(|stats| stats["running"] == 1).await;
         let journal = caller.emulator.journal();

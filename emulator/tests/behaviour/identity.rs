@@ -80,7 +80,7 @@ async fn issued_tokens_are_accepted_while_they_last() {
     let ended = client.emulator.issue_token(Duration::ZERO);
     let expired = (401, "ExpiredAuthenticationToken".to_owned());
     assert_eq!(status_of(&client, &ended).await, expired);
-    reply(client.request(Method::POST, "/_emulator/tokens/expire")).await;
+    client.control(Method::POST, "/tokens/expire", &Value::Null).await;
     assert_eq!(status_of(&client, &token).await, expired);
 }
 
@@ -126,7 +126,7 @@ async fn a_client_secret_and_an_assertion_get_tokens() {
 async fn incomplete_token_requests_are_refused_as_entra_does() {
     let client = checking();
     for (fields, status, error) in [
-        (&[][..], 400, "invalid_request"),
+        (&[("scope", "s")][..], 400, "invalid_request"),
         (&[("client_id", "me")][..], 400, "invalid_request"),
         (
             &[("client_id", "me"), ("grant_type", "client_credentials")],

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod faults;
 mod identity;
+mod outages;
 mod program;
 mod surroundings;
 mod throttle;

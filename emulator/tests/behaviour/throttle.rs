@@ -1,11 +1,14 @@
 //! Token buckets, over HTTP. Their arithmetic is tested beside the code.
 
-use apim_emulator::{BucketSize, Config};
+use apim_emulator::{BucketSize, Config, HiddenLimit};
 use reqwest::Method;
+
+use serde_json::json;
 
 use crate::client::{Client, SERVICE, SUBSCRIPTION, reply};
 
 const REMAINING_WRITES: &str = "x-ms-ratelimit-remaining-subscription-writes";
+const GLOBAL_WRITES: &str = "x-ms-ratelimit-remaining-subscription-global-writes";
 const REMAINING_READS: &str = "x-ms-ratelimit-remaining-subscription-reads";
 
 /// So slow a refill that no test lives to see it.
@@ -46,7 +49,12 @@ async fn an_empty_bucket_throttles_its_subscription_only() {
     assert_eq!((read.status.as_u16(), read.header(REMAINING_READS)), (200, ""));
     let other = SERVICE.replace(SUBSCRIPTION, "00000000-0000-0000-0000-000000000002");
     let path = format!("{other}/backends/1/reconnect?api-version=2024-05-01");
-    assert_eq!(reply(client.request(Method::POST, &path)).await.status, 202);
+    assert_eq!(
+        reply(client.request(Method::POST, &path).header("content-length", 0))
+            .await
+            .status,
+        202
+    );
 }
 
 #[tokio::test]
@@ -63,6 +71,71 @@ async fn callers_share_a_bucket_unless_told_otherwise() {
         let second = reply(client.http.get(url).bearer_auth("another")).await;
         assert_eq!(second.status.as_u16(), expected);
     }
+}
+
+#[tokio::test]
+async fn the_global_bucket_and_a_fixed_wait_are_shown_as_azure_does() {
+    let client = Client::start(Config {
+        backends: 1,
+        write_bucket: Some(BucketSize::WRITES),
+        global_write_bucket: Some(SLOW),
+        retry_after: Some(10),
+        ..Config::default()
+    });
+    for (status, own, global) in [(202, "199", "1"), (202, "198", "0"), (429, "198", "0")] {
+        let reset = client.reset("1").await;
+        let headers = (reset.header(REMAINING_WRITES), reset.header(GLOBAL_WRITES));
+        assert_eq!((reset.status.as_u16(), headers), (status, (own, global)));
+        let refused = status == 429;
+        assert_eq!(reset.header("retry-after"), if refused { "10" } else { "" });
+        assert_eq!(reset.header("x-ms-failure-cause"), if refused { "gateway" } else { "" });
+    }
+}
+
+#[tokio::test]
+async fn the_hidden_limit_refuses_under_a_header_that_never_changes() {
+    let client = Client::start(Config {
+        backends: 1,
+        hidden_limit: Some(HiddenLimit {
+            per_second: 0.01,
+            retry_after: 5,
+        }),
+        ..Config::default()
+    });
+    let reset = client.reset("1").await;
+    assert_eq!((reset.status.as_u16(), reset.header(REMAINING_WRITES)), (202, "199"));
+    let refused = client.reset("1").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.header(REMAINING_WRITES)),
+        (429, "199")
+    );
+    assert_eq!(refused.code(), "ResourceRequestsThrottled");
+    assert_eq!(
+        (refused.header("retry-after"), refused.header("x-ms-failure-cause")),
+        ("5", "service")
+    );
+}
+
+#[tokio::test]
+async fn limits_are_changed_while_it_runs() {
+    let client = Client::plain();
+    let bucket = json!({ "capacity": 1, "refillPerSecond": 0.01 });
+    let limits = async |limits| client.control(Method::PUT, "/limits", &limits).await.status.as_u16();
+    assert_eq!(limits(json!({ "writeBucket": bucket, "retryAfter": 9 })).await, 204);
+    assert_eq!(client.reset("1").await.header(REMAINING_WRITES), "0");
+    assert_eq!(client.reset("1").await.header("retry-after"), "9");
+    assert_eq!(
+        limits(json!({ "writeBucket": { "capacity": 0, "refillPerSecond": 1 } })).await,
+        400
+    );
+    assert_eq!(limits(json!({ "typo": 1 })).await, 400);
+    assert_eq!(client.reset("1").await.status, 429, "a refused change changes nothing");
+    let hidden = json!({ "hiddenLimit": { "perSecond": 0.01, "retryAfter": 3 } });
+    assert_eq!(limits(hidden).await, 204);
+    assert_eq!(client.reset("1").await.status, 202);
+    assert_eq!(client.reset("1").await.header("retry-after"), "3");
+    assert_eq!(limits(json!({})).await, 204);
+    assert_eq!(client.reset("1").await.status, 202);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use apim_emulator::{BucketSize, Config, Emulator, FaultKind};
-use reqwest::{Method, Version};
+use reqwest::Version;
 
 use crate::client::{Client, SERVICE, http_client, reply};
 
@@ -79,9 +79,7 @@ async fn many_requests_at_once_are_counted() {
     client
         .emulator
         .add_fault(apim_emulator::Fault::new("", apim_emulator::FaultAction::Stall).times(50));
-    let stalled: Vec<_> = (0..50)
-        .map(|_| tokio::spawn(client.arm(Method::POST, "/backends/1/reconnect").send()))
-        .collect();
+    let stalled: Vec<_> = (0..50).map(|_| tokio::spawn(client.reconnect("1").send())).collect();
     let stats = client.until(|stats| stats["running"] == 50).await;
     assert_eq!(
         (&stats["peakRunning"], &stats["openConnections"]),
@@ -100,7 +98,7 @@ async fn dropping_the_handle_ends_it_even_with_a_request_in_progress() {
     client
         .emulator
         .add_fault(apim_emulator::Fault::new("", apim_emulator::FaultAction::Stall));
-    let stalled = tokio::spawn(client.arm(Method::POST, "/backends/1/reconnect").send());
+    let stalled = tokio::spawn(client.reconnect("1").send());
     client.until(|stats| stats["running"] == 1).await;
     let address = client.emulator.url().trim_start_matches("https://").to_owned();
     drop(client.emulator);
