@@ -15,7 +15,7 @@ const MAX_PROBE_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum State {
     /// No answer of any status has come yet.
-    NeverReached { attempts: u32 },
+    NeverReached { attempts: u32, next: Option<Instant> },
     /// Answers come. The items of the latest requests without one, oldest first.
     Up { unanswered: Vec<u64> },
     /// Requests have stopped being answered.
@@ -51,7 +51,10 @@ pub(crate) enum Change {
 impl Health {
     pub fn new() -> Self {
         Self {
-            state: State::NeverReached { attempts: 0 },
+            state: State::NeverReached {
+                attempts: 0,
+                next: None,
+            },
             last_answer: None,
         }
     }
@@ -79,7 +82,8 @@ impl Health {
     /// A request of that item ended without an answer.
     pub fn unanswered(&mut self, item: u64, now: Instant) -> Change {
         match &mut self.state {
-            State::NeverReached { attempts } => {
+            State::NeverReached { attempts, next } => {
+                *next = Some(now + FIRST_PROBE_PAUSE * 2u32.pow((*attempts).min(8)));
                 *attempts += 1;
                 if *attempts >= MAX_FIRST_ATTEMPTS {
                     return Change::Unreachable;
@@ -132,8 +136,9 @@ impl Health {
     /// How many requests may go out beside those in flight, as far as the health is concerned.
     pub fn places(&self, in_flight: usize, now: Instant) -> usize {
         match &self.state {
-            State::Up { .. } | State::NeverReached { attempts: 0 } => usize::MAX,
-            State::NeverReached { .. } => 1usize.saturating_sub(in_flight),
+            State::Up { .. } => usize::MAX,
+            State::NeverReached { next: None, .. } => (MAX_FIRST_ATTEMPTS as usize).saturating_sub(in_flight),
+            State::NeverReached { next: Some(next), .. } => usize::from(in_flight == 0 && *next <= now),
             State::Down { next_probe, probe, .. } => usize::from(probe.is_none() && *next_probe <= now),
         }
     }
@@ -158,7 +163,8 @@ impl Health {
                 let waits = probe.is_none() && *next_probe > now;
                 Some(if waits { end.min(*next_probe) } else { end })
             }
-            _ => None,
+            State::NeverReached { next, .. } => next.filter(|next| *next > now),
+            State::Up { .. } => None,
         }
     }
 

@@ -25,7 +25,7 @@ const MOST_EVENTS: u64 = 20_000_000;
 pub struct Report {
     /// The run's seed.
     pub seed: u64,
-    /// What is not as it must be; empty for a good run.
+    /// What is wrong; empty for a good run.
     pub violations: Vec<String>,
     /// A fingerprint of everything that happened.
     pub trace: u64,
@@ -39,6 +39,8 @@ pub struct Report {
     pub refusals: u64,
     /// Items by how they ended: succeeded, failed, cancelled.
     pub ended: [u64; 3],
+    /// Sessions that a fatal error ended.
+    pub fatal: usize,
 }
 
 #[derive(Debug)]
@@ -411,6 +413,7 @@ impl World {
             requests: self.requests,
             refusals: self.service.refusals,
             ended,
+            fatal: self.sessions.iter().filter(|session| session.fatal.is_some()).count(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod package;
 pub mod platform;
 pub mod pwsh;
 mod pwsh_release;
+pub mod simulate;
 pub mod stage;
 mod tls;
 pub mod workspace;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, header, package, pwsh, stage};
+use xtask::{bench, demo, header, package, pwsh, simulate, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -29,6 +29,8 @@ enum Task {
     },
     /// Measure what the product costs, beside baselines.
     Bench(bench::Options),
+    /// Run the engine's core against a simulated service, under virtual time.
+    Simulate(simulate::Options),
     /// Make include/apim_backend_connection.h from src/ffi/.
     Header {
         /// Write nothing; fail when the header that is kept is out of date.
@@ -55,6 +57,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
         Task::Bench(options) => bench::bench(&options)?,
+        Task::Simulate(options) => simulate::simulate(&options)?,
         Task::Header { check: true } => header::check()?,
         Task::Header { check: false } => header::write()?,
         Task::Pwsh => println!("{}", pwsh::find()?.path.display()),
