@@ -8,14 +8,19 @@
 //!
 //! `environment`, `cloud`, `subscription`, `tuning`, `credential` and `http_client` say who is calling, where to, and how.
 
+#![deny(unsafe_code)]
+
 mod cloud;
 mod credential;
 mod environment;
 mod error;
 mod exchange;
+#[allow(unsafe_code)]
 pub mod ffi;
 mod http_client;
 mod item;
+#[allow(unsafe_code)]
+mod os;
 mod resource_id;
 mod retry;
 mod runtime;

@@ -2,26 +2,48 @@
 
 use std::borrow::Cow;
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
-use crate::ffi::core_dump;
+use crate::os::protected::Protected;
 
 /// A token, password or key. `Debug` shows only that there is one; the memory is wiped on drop.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Protected);
 
 impl Secret {
-    /// Takes the text over. Copies made before are the caller's to wipe.
-    pub fn new(text: String) -> Self {
-        core_dump::leave_out(text.as_bytes());
-        Self(Zeroizing::new(text))
+    /// Moves the text here, and wipes where it was.
+    pub fn new(mut text: String) -> Self {
+        let secret = Self::of(&text);
+        text.zeroize();
+        secret
+    }
+
+    /// A copy of the text.
+    pub fn of(text: &str) -> Self {
+        Self(Protected::new(text.len(), |bytes| {
+            bytes.copy_from_slice(text.as_bytes())
+        }))
     }
 
     /// The text itself. Name the reason where it is called: this is the only way out.
     pub fn expose(&self) -> &str {
-        &self.0
+        // It was made from a text.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        Self::of(self.expose())
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,39 +51,110 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A text in which a URL's user name and password are masked, for messages and logs.
+const MASK: &str = "****";
+
+/// A text in which what may be the user name and password of a URL is masked, for messages and logs. It goes by how
+/// URLs look, not by what they must be: one with a password in it is often one that is wrong.
 pub(crate) fn mask_user_info(text: &str) -> Cow<'_, str> {
-    let Some(start) = text.find("://").map(|at| at + 3) else {
+    if !text.contains([':', '@']) {
         return Cow::Borrowed(text);
-    };
-    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    match text[start..end].rfind('@') {
-        Some(at) => Cow::Owned(format!("{}****{}", &text[..start], &text[start + at..])),
-        None => Cow::Borrowed(text),
+    }
+    let mut masked = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '|')) {
+        match user_info(piece) {
+            Some((start, end)) => {
+                masked.push_str(&piece[..start]);
+                masked.push_str(MASK);
+                masked.push_str(&piece[end..]);
+            }
+            None => masked.push_str(piece),
+        }
+    }
+    if masked == text {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(masked)
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+/// Where the user name and password stand in a word, if it may have some.
+fn user_info(word: &str) -> Option<(usize, usize)> {
+    let colon = word.find(':')?;
+    let is_slash = |c| matches!(c, '/' | '\\');
+    let after = &word[colon + 1..];
+    // Whatever stands before it: a bracket, a name with an equals sign.
+    let has_scheme = after.starts_with(is_slash) && word[..colon].ends_with(|c: char| c.is_ascii_alphanumeric());
+    if !has_scheme {
+        // `user:password@host`. A path before the colon: it is no such thing.
+        let end = word.rfind('@').filter(|at| *at > colon)?;
+        return (!word[..colon].contains('/')).then_some((0, end));
+    }
+    let start = word.len() - after.trim_start_matches(is_slash).len();
+    let rest = &word[start..];
+    let authority = &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())];
+    if let Some(at) = authority.rfind('@') {
+        return Some((start, start + at));
+    }
+    // What should be a port and is not may be a password that was cut off by one of its own characters.
+    let (host, port) = authority
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
+        .rsplit_once(':')?;
+    if host.starts_with('[') || port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let end = rest.rfind('@').unwrap_or(authority.len());
+    Some((start, start + end))
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_left_out_of_core_dumps() {
-        let secret = Secret::new("a token that nobody may read".repeat(8));
-        let address = secret.expose().as_ptr().addr();
-        let maps = std::fs::read_to_string("/proc/self/smaps").expect("Linux tells of its mappings");
-        let mut here = false;
-        let flags = maps.lines().find(|line| {
-            if let Some((from, to)) = line.split(' ').next().and_then(|range| range.split_once('-')) {
-                let bound = |text| usize::from_str_radix(text, 16).unwrap_or(0);
-                here = (bound(from)..bound(to)).contains(&address);
-            }
-            here && line.starts_with("VmFlags:")
-        });
-        // "dd": do not dump.
-        assert!(
-            flags.is_some_and(|flags| flags.split(' ').any(|flag| flag == "dd")),
-            "{flags:?}"
-        );
+    fn user_names_and_passwords_are_masked_however_the_url_is_written() {
+        for (text, shown) in [
+            ("http://u:PW@h:80/a?b=c@d", "http://****@h:80/a?b=c@d"),
+            ("http://token@h", "http://****@h"),
+            ("admin:PW@proxy:8080", "****@proxy:8080"),
+            ("admin:P@W@proxy:8080", "****@proxy:8080"),
+            ("http:/u:PW@h", "http:/****@h"),
+            ("http:\\\\u:PW@h\\x", "http:\\\\****@h\\x"),
+            ("http:u:PW@h", "****@h"),
+            ("HTTPS_PROXY=http://u:PW@h", "HTTPS_PROXY=http://****@h"),
+            ("http://u:P/W@h", "http://****@h"),
+            ("http://u:P?W@h/x", "http://****@h/x"),
+            (
+                "at 'https://u:PW@h' and (https://v:PW@i/x).",
+                "at 'https://****@h' and (https://****@i/x).",
+            ),
+            (
+                r#"{"nextLink":"https://u:PW@h/x","a":"v:PW@i"}"#,
+                r#"{"nextLink":"https://****@h/x","a":"****@i"}"#,
+            ),
+            ("https://u:P W@h", "https://**** W@h"),
+        ] {
+            assert_eq!(mask_user_info(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_has_no_password_is_shown_as_it_is() {
+        for text in [
+            "https://management.azure.com/subscriptions/1/x/backends/a@b?api-version=2024-05-01",
+            "https://h:8080/x@y",
+            "http://[::1]:80/x",
+            "/subscriptions/1/backends/a@b",
+            "someone@example.com",
+            "No connection to h: it did not answer.",
+            "{\"a\": 1, \"b\": \"fabric:/app/service\"}",
+            "12:30, 2024-01-01T00:00:00Z",
+        ] {
+            assert!(matches!(mask_user_info(text), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_that_there_is_a_secret_and_nothing_of_it() {
+        assert_eq!(format!("{:?}", Secret::of("hunter2")), "Secret(****)");
     }
 }

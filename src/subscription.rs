@@ -1,14 +1,21 @@
 //! The current subscription where Az.Accounts does not give one: the environment's, else the Azure CLI's.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
+use crate::os::file;
 use crate::resource_id::is_subscription;
 
 const VARIABLE: &str = "AZURE_SUBSCRIPTION_ID";
+
+/// An account has some 500 bytes for each of its subscriptions.
+const MAX_PROFILE: usize = 16 * 1024 * 1024;
+/// The file is on this machine. A session does not start later than this for want of it.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `azureProfile.json`, as far as it is needed.
 #[derive(Deserialize)]
@@ -38,8 +45,8 @@ pub(crate) fn current(env: &Environment) -> Result<String> {
         ));
     };
     let shown = path.display();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    let bytes = match file::read(&path, MAX_PROFILE, TIMEOUT) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(not_found(&format!(
                 "and nobody is signed in to the Azure CLI (there is no '{shown}')"
@@ -48,7 +55,8 @@ pub(crate) fn current(env: &Environment) -> Result<String> {
         Err(error) => return Err(not_found(&format!("and '{shown}' cannot be read: {error}"))),
     };
     // The Azure CLI writes the file with a byte order mark.
-    let profile: Profile = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    let profile: Profile = serde_json::from_slice(text)
         .map_err(|error| not_found(&format!("and '{shown}' is not what the Azure CLI writes: {error}")))?;
     profile
         .subscriptions

@@ -20,8 +20,12 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::blocking::TIMEOUT;
+use crate::os::file;
 use crate::secret::Secret;
 
+/// A key and a long chain have some 20 KB.
+const MAX_FILE: usize = 1024 * 1024;
 /// How long an assertion can be used. One is made for each request, so this only has to bridge clocks that differ.
 const ASSERTION_SECONDS: u64 = 600;
 
@@ -36,8 +40,8 @@ impl ClientCertificate {
     /// Reads the file; the reason is for a person.
     pub fn read(path: &Path, password: Option<&Secret>) -> Result<Self, String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|why| format!("'{shown}' cannot be read: {why}"))?;
-        Self::parse(&Zeroizing::new(bytes), password).map_err(|why| format!("'{shown}' {why}"))
+        let bytes = file::read(path, MAX_FILE, TIMEOUT).map_err(|why| format!("'{shown}' cannot be read: {why}"))?;
+        Self::parse(&bytes, password).map_err(|why| format!("'{shown}' {why}"))
     }
 
     fn parse(bytes: &[u8], password: Option<&Secret>) -> Result<Self, String> {

@@ -1,6 +1,7 @@
 //! Who is calling: where tokens come from, and the cache that every request takes its token from.
 
 mod attempt;
+mod blocking;
 mod cache;
 mod caller;
 mod chain;

@@ -3,13 +3,17 @@
 
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use azure_core::credentials::Secret as SdkSecret;
+use azure_core::error::Result as SdkResult;
+use azure_core::http::ClientMethodOptions;
 use azure_identity::{
-    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions,
 };
 
 use super::attempt::{Attempt, Context, Refusal};
+use super::blocking;
 use super::client_certificate::{Assertion, ClientCertificate};
 use super::sdk::{ask, client_options};
 use crate::environment::Environment;
@@ -22,6 +26,9 @@ const CERTIFICATE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 const CERTIFICATE_PASSWORD: &str = "AZURE_CLIENT_CERTIFICATE_PASSWORD";
 const SEND_CHAIN: &str = "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+
+/// A token of Kubernetes has some 2 KB, one in a cloud's own form a few more.
+const MAX_TOKEN_FILE: usize = 64 * 1024;
 
 /// What an application of this environment proves itself with. A secret wins over a certificate, as in the SDKs.
 pub(super) fn secret_form(env: &Environment) -> Option<&'static str> {
@@ -64,16 +71,34 @@ pub(super) async fn workload_identity(context: &Context) -> Attempt {
             .collect();
         return Err(not_set(&missing));
     };
-    // All three are given, so that `azure_identity` does not look for them in the process's own environment.
-    let credential = WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
-        credential_options: ClientAssertionCredentialOptions {
+    let path = PathBuf::from(file);
+    let assertion = blocking::read(path, MAX_TOKEN_FILE)
+        .await
+        .map_err(|why| Refusal::Failed(format!("{TOKEN_FILE} is '{file}', which cannot be read: {why}")))?;
+    let assertion = std::str::from_utf8(&assertion)
+        .map(|text| FederatedToken(Secret::of(text.trim())))
+        .map_err(|_| Refusal::Failed(format!("{TOKEN_FILE} is '{file}', which is not text")))?;
+    // Not `azure_identity`'s own credential for this: it reads the file on the engine's one thread.
+    let credential = ClientAssertionCredential::new(
+        tenant.trim().to_owned(),
+        client.trim().to_owned(),
+        assertion,
+        Some(ClientAssertionCredentialOptions {
             client_options: client_options(context),
-        },
-        client_id: Some(client.trim().to_owned()),
-        tenant_id: Some(tenant.trim().to_owned()),
-        token_file_path: Some(PathBuf::from(file)),
-    }));
+        }),
+    );
     ask(credential, context, Refusal::Failed).await
+}
+
+/// What another issuer says of this workload. It is read anew for each request, since the issuer replaces it.
+#[derive(Debug)]
+struct FederatedToken(Secret);
+
+#[async_trait]
+impl ClientAssertion for FederatedToken {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> SdkResult<String> {
+        Ok(self.0.expose().to_owned())
+    }
 }
 
 async fn with_secret(context: &Context, tenant: &str, client: &str, secret: &str) -> Attempt {
@@ -93,13 +118,11 @@ async fn with_secret(context: &Context, tenant: &str, client: &str, secret: &str
 async fn with_certificate(context: &Context, tenant: &str, client: &str) -> Attempt {
     let env = &context.env;
     let path = PathBuf::from(env.get(CERTIFICATE).unwrap_or_default());
-    let password = env
-        .get(CERTIFICATE_PASSWORD)
-        .map(|password| Secret::new(password.to_owned()));
-    // Decrypting a key is made slow on purpose; the engine's one thread must not wait for it.
-    let certificate = tokio::task::spawn_blocking(move || ClientCertificate::read(&path, password.as_ref()))
+    let password = env.get(CERTIFICATE_PASSWORD).map(Secret::of);
+    // Decrypting a key is made slow on purpose.
+    let certificate = blocking::run(move || ClientCertificate::read(&path, password.as_ref()))
         .await
-        .map_err(|_| Refusal::Failed("reading the certificate was cancelled".to_owned()))?
+        .and_then(|read| read)
         .map_err(|why| Refusal::Failed(format!("{CERTIFICATE}: {why}")))?;
     let send_chain = env
         .get(SEND_CHAIN)

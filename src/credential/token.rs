@@ -11,8 +11,11 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::ffi::core_dump;
+use crate::os::protected::Protected;
 use crate::secret::Secret;
+
+/// How a header says that a token follows (RFC 6750, section 2.1).
+const SCHEME: &str = "Bearer ";
 
 /// A token as a source of credentials gives it.
 #[derive(Debug, Clone)]
@@ -39,10 +42,11 @@ impl Token {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let mut header = Zeroizing::new(Vec::with_capacity("Bearer ".len() + text.len()));
-        header.extend_from_slice(b"Bearer ");
-        header.extend_from_slice(text.as_bytes());
-        core_dump::leave_out(&header);
+        let header = Protected::new(SCHEME.len() + text.len(), |bytes| {
+            let (scheme, token) = bytes.split_at_mut(SCHEME.len());
+            scheme.copy_from_slice(SCHEME.as_bytes());
+            token.copy_from_slice(text.as_bytes());
+        });
         // Every clone of the header shares these bytes; they are wiped with the last one.
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(header)).ok()?;
         authorization.set_sensitive(true);

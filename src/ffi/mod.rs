@@ -1,13 +1,10 @@
 //! The C ABI: every exported function, and nothing else. `docs/abi.md` has the ideas; the header is made from this file.
 //!
-//! All `unsafe` of the engine is in this module, calls of the system's own C functions too, and no logic: a call reads
+//! With `os`, all `unsafe` of the engine is in this module, and no logic: a call reads
 //! the caller's memory, asks the engine, and writes the answer. Every body runs in [`guarded`], so that no panic crosses.
 
-pub(crate) mod core_dump;
 mod handles;
 mod memory;
-#[cfg(unix)]
-pub(crate) mod process_group;
 mod status;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

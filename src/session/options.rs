@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
 use crate::trace::Level;
 
 /// Who gets the tokens.
@@ -67,16 +66,12 @@ impl Options {
         let environment = match (input.environment, input.environment_block.map(Zeroizing::new)) {
             (None, None) => Environment::of_process(),
             (variables, block) => {
-                let listed = variables.into_iter().flatten();
-                let entries = block.iter().flat_map(|block| block.split('\0'));
-                let entries = entries.filter_map(|entry| entry.split_once('='));
-                Environment::from_map(
-                    entries
-                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                        .chain(listed)
-                        .map(|(name, value)| (name, Secret::new(value)))
-                        .collect(),
-                )
+                let listed = variables
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| format!("{name}={value}"));
+                let entries: Vec<String> = block.iter().map(|block| block.to_string()).chain(listed).collect();
+                Environment::from_block(&Zeroizing::new(entries.join("\0")))
             }
         };
         Ok(Self {

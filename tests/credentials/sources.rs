@@ -1,10 +1,12 @@
 //! Each source of tokens gives one that the service accepts.
 
 use test_support::random_token;
+#[cfg(unix)]
+use test_support::{Kind, Session, item};
 
 use crate::stage::{CLIENT, HOUR, Programs, SECRET, Stage, TENANT, assert_hidden, certificate, reset, winner};
 #[cfg(unix)]
-use crate::stage::{message, refused};
+use crate::stage::{azure_cli_answer, message, refused};
 
 #[test]
 fn access_token_variable() {
@@ -162,6 +164,80 @@ fn the_command_line_programs_see_the_sessions_environment_and_no_other() {
     );
     assert!(
         message(&error).contains("Azure CLI: folder is my-config, package is ."),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_federated_token_that_never_comes_stops_no_other_session() {
+    let stage = Stage::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fifo = folder.path().join("token");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .expect("mkfifo runs");
+    assert!(made.success());
+    let options = stage
+        .options()
+        .env("AZURE_TENANT_ID", TENANT)
+        .env("AZURE_CLIENT_ID", CLIENT)
+        .env("AZURE_FEDERATED_TOKEN_FILE", fifo.display());
+    let waiting: Vec<Session> = (0..3).map(|_| Session::start(&options)).collect();
+    waiting.iter().for_each(|session| session.submit(&item(1)));
+    let start = std::time::Instant::now();
+    reset(&stage.with_client_secret());
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(9),
+        "{:?}",
+        start.elapsed()
+    );
+    for session in waiting {
+        let events = session.rest();
+        let fatal = events
+            .iter()
+            .find(|event| event.kind == Kind::Fatal)
+            .expect("it has no token");
+        assert!(fatal.message().contains("AZURE_FEDERATED_TOKEN_FILE"), "{}", fatal.text);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_leaves_a_child_with_its_output_open_delays_no_token() {
+    let stage = Stage::new();
+    let programs = Programs::new();
+    let answer = azure_cli_answer(&stage.issue_token(HOUR));
+    programs.script("az", &format!("/bin/sleep 1000 &\necho '{answer}'\n"));
+    let start = std::time::Instant::now();
+    reset(&stage.options().env("PATH", programs.folder()));
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(9),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_get_the_whole_environment_and_no_blank_variable() {
+    let stage = Stage::new();
+    let programs = Programs::new();
+    programs.script(
+        "az",
+        "echo \"$REQUESTS_CA_BUNDLE $HTTP_PROXY $AZURE_CORE_OUTPUT ${AZURE_CLIENT_ID-unset}\" >&2\nexit 1\n",
+    );
+    let options = stage
+        .options()
+        .env("PATH", programs.folder())
+        .env("REQUESTS_CA_BUNDLE", "/ca.pem")
+        .env("HTTP_PROXY", "http://proxy")
+        .env("AZURE_CORE_OUTPUT", "yaml")
+        .env("AZURE_CLIENT_ID", "");
+    let error = refused(&options);
+    assert!(
+        message(&error).contains("Azure CLI: /ca.pem http://proxy yaml unset"),
         "{error}"
     );
 }

@@ -1,0 +1,167 @@
+//! What the library does to the process that it is in: its threads, signals, memory and children.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
+
+use apim_emulator::Config;
+use test_support::{Program, Session, TestEmulator, backend_id, item, output_of};
+
+/// Forwards to a server, and ends each connection after some bytes of the client's: what comes then is
+/// answered with a reset.
+struct Resetter {
+    port: u16,
+}
+
+impl Resetter {
+    fn before(server: &str) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = server
+            .rsplit_once("//")
+            .expect("a URL")
+            .1
+            .trim_end_matches('/')
+            .to_owned();
+        // Ends with the process: it waits for connections, and holds nothing.
+        std::thread::spawn(move || {
+            for (count, client) in listener.incoming().flatten().enumerate() {
+                let server = server.clone();
+                std::thread::spawn(move || forward(client, &server, 3 + count % 5));
+            }
+        });
+        Self { port }
+    }
+}
+
+fn forward(client: TcpStream, server: &str, reads: usize) -> Option<()> {
+    let mut to_server = TcpStream::connect(server).ok()?;
+    let (mut from_server, mut to_client) = (to_server.try_clone().ok()?, client.try_clone().ok()?);
+    std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+    let mut client = client;
+    let mut bytes = [0; 1024];
+    for _ in 0..reads {
+        let count = client.read(&mut bytes).ok()?;
+        to_server.write_all(&bytes[..count]).ok()?;
+    }
+    client.shutdown(std::net::Shutdown::Both).ok()?;
+    to_server.shutdown(std::net::Shutdown::Both).ok()?;
+    Some(())
+}
+
+#[test]
+fn a_connection_that_is_reset_does_not_end_the_host() {
+    let emulator = TestEmulator::start(Config {
+        backends: 40,
+        tls: true,
+        ..Config::default()
+    });
+    let resetter = Resetter::before(emulator.url());
+    let program = Program::compile("examples/reset.c");
+    for run in 0..4 {
+        let output = output_of(
+            program
+                .command()
+                .envs(emulator.environment())
+                .env(
+                    "AZURE_RESOURCE_MANAGER_ENDPOINT",
+                    format!("https://127.0.0.1:{}", resetter.port),
+                )
+                .env("AZAPIM_TRIES", "3")
+                .args((1..=40).map(|number| backend_id(1, number))),
+        );
+        assert_eq!(output.status.signal(), None, "run {run} was killed: {output:?}");
+    }
+}
+
+/// The signals that each thread of the library blocks, by the thread's name.
+fn blocked_signals() -> BTreeMap<String, u64> {
+    let field = |status: &str, name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    std::fs::read_dir("/proc/self/task")
+        .expect("Linux shows its threads")
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .map(|status| (field(&status, "Name:"), field(&status, "SigBlk:")))
+        .filter(|(name, _)| name.starts_with("apim-") && name != "apim-emulator")
+        .map(|(name, mask)| (name, u64::from_str_radix(&mask, 16).expect("a mask")))
+        .collect()
+}
+
+#[test]
+fn the_hosts_signal_handlers_run_on_no_thread_of_the_library() {
+    let emulator = TestEmulator::start(Config {
+        backends: 10,
+        tls: true,
+        ..Config::default()
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("az");
+    std::fs::write(&script, "#!/bin/sh\nexec sleep 1000\n").expect("a script");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("as above");
+    // A name, so that one of the blocking threads looks it up; and a program, which has a thread of its own.
+    let url = emulator.url().replace("127.0.0.1", "localhost");
+    let resolving = Session::start(&emulator.options().env("AZURE_RESOURCE_MANAGER_ENDPOINT", url));
+    resolving.submit(&item(1));
+    let asking = Session::start(
+        &emulator
+            .options()
+            .without_env("AZURE_ACCESS_TOKEN")
+            .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+            .env("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential"),
+    );
+    asking.submit(&item(1));
+    let names = ["apim-backend-co", "apim-blocking", "apim-credential"];
+    resolving.events_until(|| names.iter().all(|name| blocked_signals().contains_key(*name)));
+    // SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGKILL, SIGSEGV and SIGSTOP; and the two that the C library keeps to itself.
+    let taken: u64 = [4, 5, 7, 8, 9, 11, 19, 32, 33]
+        .map(|signal| 1 << (signal - 1))
+        .iter()
+        .sum();
+    for (name, blocked) in blocked_signals() {
+        assert_eq!(blocked, !taken, "{name} blocks {blocked:x}");
+    }
+}
+
+#[test]
+fn cancelled_sessions_leave_no_program_and_no_thread() {
+    let emulator = TestEmulator::with_backends(1);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("az");
+    let started = folder.path().join("started");
+    let text = format!("#!/bin/sh\n/bin/sleep 4321 &\necho $! >> {}\nwait\n", started.display());
+    std::fs::write(&script, text).expect("a script");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("as above");
+    let sessions: Vec<Session> = (0..20)
+        .map(|number| {
+            let session = Session::start(
+                &emulator
+                    .options()
+                    .without_env("AZURE_ACCESS_TOKEN")
+                    .env("PATH", folder.path().display())
+                    .env("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
+                    // Each is another caller.
+                    .env("NUMBER", number),
+            );
+            session.submit(&item(1));
+            session
+        })
+        .collect();
+    let children = || -> Vec<String> {
+        let text = std::fs::read_to_string(&started).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    };
+    sessions[0].events_until(|| children().len() == 20);
+    for session in &sessions {
+        session.cancel();
+    }
+    let witness = Session::start(&emulator.options());
+    witness.events_until(|| {
+        let is_gone = |child: &String| !std::path::Path::new("/proc").join(child).exists();
+        children().iter().all(is_gone) && !blocked_signals().contains_key("apim-credential")
+    });
+}
