@@ -143,11 +143,10 @@ impl Pacer {
                 return Err(again);
             }
         }
-        let idle_since = self.last_sent.filter(|_| self.outstanding.count() == 0);
         let again = [
             self.hidden.earliest(now),
-            self.principal.earliest(now, idle_since),
-            self.global.earliest(now, idle_since),
+            self.principal.until(now),
+            self.global.until(now),
         ];
         match again.into_iter().flatten().max() {
             Some(again) => Err(again),
@@ -180,8 +179,11 @@ impl Pacer {
                 ] {
                     shown.answered(remaining, place, self.accepted, now);
                 }
-                if let Some(how) = self.pause.accepted(number, sent, self.outstanding.oldest()) {
-                    self.hidden.resume(how);
+                let oldest = self.outstanding.oldest();
+                if let Some(how) = self.pause.accepted(number, sent, oldest)
+                    && self.hidden.resume(how)
+                {
+                    self.window = FIRST_WINDOW;
                 }
                 self.hidden.accepted(now);
             }
@@ -211,10 +213,10 @@ impl Pacer {
                         (&mut self.principal, remaining.principal),
                         (&mut self.global, remaining.global),
                     ] {
-                        shown.refused(remaining, until, in_flight, now);
+                        shown.refused(remaining, until);
                     }
                 } else {
-                    self.hidden.refused(until, now);
+                    self.hidden.refused(until, retry_after.is_some(), now);
                 }
             }
         }
@@ -252,11 +254,10 @@ impl Pacer {
         if let Some((until, stated)) = self.pause.until(now) {
             return Some((until, if stated { Wait::RetryAfter } else { Wait::Throttle }));
         }
-        let idle_since = self.last_sent.filter(|_| self.outstanding.count() == 0);
         [
             self.hidden.until(now),
-            self.principal.until(now, idle_since),
-            self.global.until(now, idle_since),
+            self.principal.until(now),
+            self.global.until(now),
         ]
         .into_iter()
         .flatten()

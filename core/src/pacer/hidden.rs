@@ -16,6 +16,14 @@ const BURST: f64 = 1.0;
 const CAUTION: f64 = 0.97;
 /// The pace grows to at least this much of where it began.
 const LEAST_GROWTH: f64 = 1.08;
+/// A refusal before so many requests went through, the first one, teaches nothing: it may be a stray one, and had too
+/// little company to tell. The next one will show.
+const TOO_FEW: u64 = 12;
+/// A pace that went well for so many seconds before a refusal is cut to no less than this part.
+const PROVEN: f64 = 4.0;
+const PROVEN_CUT: f64 = 0.95;
+/// The refusal after it, however soon, cuts to no less than this part; the next one is believed.
+const DOUBTED_CUT: f64 = 0.5;
 /// A pace under which the probe was refused is cut to this part.
 const BLIND_CUT: f64 = 0.7;
 /// The slow growth takes this many pauses, so that the pauses stay a small part of the time.
@@ -47,6 +55,8 @@ pub(super) struct Pace {
     slow: f64,
     /// Seconds for which it has grown.
     grown: f64,
+    /// As much went well for [`PROVEN`] seconds.
+    proven: bool,
     /// When the next request may go.
     next: Instant,
     /// The next request waits for this pace, and for nothing else.
@@ -56,7 +66,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    fn rate(&self) -> f64 {
+    pub fn rate(&self) -> f64 {
         if self.grown <= self.slow {
             self.low + (self.high - self.low) * self.grown / self.slow
         } else {
@@ -94,6 +104,8 @@ pub(super) struct Hidden {
     refusal: Option<Refusal>,
     /// Seconds' worth of tokens at the start of the history.
     burst: f64,
+    /// The first refusal is over that had too little company.
+    forgiven: bool,
 }
 
 impl Default for Hidden {
@@ -103,6 +115,7 @@ impl Default for Hidden {
             history: None,
             refusal: None,
             burst: BURST,
+            forgiven: false,
         }
     }
 }
@@ -213,13 +226,19 @@ impl Hidden {
         }
     }
 
-    /// Takes in the refusal that began a pause, which ends at `until`.
-    pub fn refused(&mut self, until: Instant, now: Instant) {
-        self.refusal = Some(Refusal {
-            at: now,
-            until,
-            before: self.pace,
-        });
+    /// Takes in the refusal that began a pause, which ends at `until`. `stated`: the service asked for it.
+    pub fn refused(&mut self, until: Instant, stated: bool, now: Instant) {
+        match &mut self.refusal {
+            // The probe came too early: how long the limit stays closed is a guess. It says nothing of the rate.
+            Some(refusal) if !stated => refusal.until = until,
+            refusal => {
+                *refusal = Some(Refusal {
+                    at: now,
+                    until,
+                    before: self.pace,
+                });
+            }
+        }
         self.learn();
     }
 
@@ -228,16 +247,25 @@ impl Hidden {
         let Refusal { at, until, before } = refusal;
         let pause = refusal.pause();
         let accepted = self.history.as_ref().map_or(0, |history| history.accepted);
-        let (low, high) = match &self.history {
+        let (low, high, proven) = match &self.history {
             Some(history) if accepted > 0 => {
                 let least = history.at_least(self.burst, at);
                 let elapsed = at.saturating_duration_since(history.start.at).as_secs_f64();
-                (least * CAUTION, (accepted + 1) as f64 / (self.burst + elapsed))
+                let floor = match before {
+                    Some(pace) if elapsed >= PROVEN => pace.rate() * PROVEN_CUT,
+                    Some(pace) if pace.proven => pace.rate() * DOUBTED_CUT,
+                    _ => 0.0,
+                };
+                (
+                    (least * CAUTION).max(floor),
+                    (accepted + 1) as f64 / (self.burst + elapsed),
+                    elapsed >= PROVEN,
+                )
             }
             // Not even the probe went through.
             _ => {
                 let rate = before.map_or(1.0 / pause, |pace| pace.rate());
-                (rate * BLIND_CUT, rate)
+                (rate * BLIND_CUT, rate, false)
             }
         };
         let low = low.clamp(LOWEST_RATE, HIGHEST_RATE);
@@ -250,6 +278,7 @@ impl Hidden {
             high,
             slow,
             grown: 0.0,
+            proven,
             next: until,
             held: false,
             last_held: until,
@@ -257,16 +286,25 @@ impl Hidden {
         });
     }
 
-    /// The pause is over.
-    pub fn resume(&mut self, how: Resume) {
+    /// The pause is over. True where nothing was learned, so that the warm-up begins again.
+    pub fn resume(&mut self, how: Resume) -> bool {
+        let mut again = false;
         let refusal = self.refusal.take();
         match how {
             Resume::Stray(pace) => self.pace = pace,
-            Resume::Probed => {
+            Resume::Probed { refused } => {
+                let accepted = self.history.as_ref().map_or(0, |history| history.accepted);
+                let is_first = refusal.is_some_and(|refusal| refusal.before.is_none()) && !self.forgiven;
+                if is_first && refused == 1 && accepted < TOO_FEW {
+                    self.forgiven = true;
+                    self.pace = None;
+                    again = true;
+                }
                 self.burst = refusal.map_or(BURST, |refusal| refusal.pause().min(BURST));
                 self.history = None;
             }
         }
+        again
     }
 
     /// Requests a second, where there is such a limit.

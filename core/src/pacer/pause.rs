@@ -11,6 +11,8 @@ const LONGEST_OWN_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_SHOWN_PAUSE: Duration = Duration::from_secs(4);
 /// Several processes whose pauses end together ask up to this part of the pause later, at random.
 const SPREAD: f64 = 0.02;
+/// Or up to this many intervals of their own pace, where that is more and a probe was refused.
+const TURNS: f64 = 2.0;
 /// Without an answer to the probe another one follows after this long.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// So many later requests must have gone through, for each that was refused, before a refusal is a stray one.
@@ -68,8 +70,8 @@ pub(super) enum Gate {
 /// How to go on after a pause.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Resume {
-    /// The probe went through.
-    Probed,
+    /// The probe went through, after so many requests were refused together.
+    Probed { refused: u32 },
     /// The refusal was a stray one: at the pace before it.
     Stray(Option<Pace>),
 }
@@ -122,10 +124,12 @@ impl Pause {
     pub fn accepted(&mut self, number: u64, sent: Instant, oldest: Option<u64>) -> Option<Resume> {
         self.trust = (self.trust + TRUST_EARNED).min(TRUST_MOST);
         match (self.state, &mut self.group) {
-            (State::Probing { number: probe, .. }, _) if number >= probe => {
+            (State::Probing { number: probe, .. }, group) if number >= probe => {
                 self.state = State::Open;
                 self.streak = 0;
-                Some(Resume::Probed)
+                Some(Resume::Probed {
+                    refused: group.as_ref().map_or(0, |group| group.refused),
+                })
             }
             (State::Paused { .. }, Some(group)) => {
                 group.together += 1;
@@ -184,7 +188,13 @@ impl Pause {
             Some(asked) => asked,
             None => own,
         };
-        let until = now + pause + pause.mul_f64(SPREAD * random.f64());
+        // A probe was refused: other processes probe, too. Leave time for their turns.
+        let turn = match pace {
+            Some(pace) if self.streak > 0 => TURNS / pace.rate(),
+            _ => 0.0,
+        };
+        let spread = pause.mul_f64(SPREAD).max(Duration::from_secs_f64(turn));
+        let until = now + pause + spread.mul_f64(random.f64());
         self.streak += 1;
         self.group = Some(Group {
             last: newest,

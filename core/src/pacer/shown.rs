@@ -97,25 +97,16 @@ impl Shown {
         Some((credit + refilled).min(self.capacity.max(1.0)))
     }
 
-    /// When to ask again, where it holds the next request back. `idle_since`: when the last request was sent, if none is
-    /// under way.
-    pub fn earliest(&mut self, now: Instant, idle_since: Option<Instant>) -> Option<Instant> {
-        self.until(now, idle_since)
-    }
-
-    /// As [`Shown::earliest`], and changes nothing.
-    pub fn until(&self, now: Instant, idle_since: Option<Instant>) -> Option<Instant> {
+    /// When to ask again, where it holds the next request back.
+    pub fn until(&self, now: Instant) -> Option<Instant> {
         let have = self.spendable(now)?;
         if have >= 1.0 {
             return None;
         }
-        let wait = Duration::from_secs_f64(((1.0 - have) / self.rate).clamp(0.0005, 3600.0)).min(self.patience);
-        let guessed = match idle_since {
-            Some(last) if now >= last + self.patience => return None,
-            Some(last) => (now + wait).min(last + self.patience),
-            None => now + wait,
-        };
-        Some(guessed)
+        let wait = Duration::from_secs_f64(((1.0 - have) / self.rate).clamp(0.0005, 3600.0));
+        // A picture that nothing has corrected for so long may be wrong: one request finds out.
+        let look = self.last_sent.map_or(now + self.patience, |last| last + self.patience);
+        (now < look).then(|| (now + wait).min(look))
     }
 
     pub fn sent(&mut self, now: Instant) {
@@ -210,7 +201,7 @@ impl Shown {
     }
 
     /// Takes in the refusal that began a pause, which ends at `until`: this bucket, or the other one, was empty.
-    pub fn refused(&mut self, remaining: Option<u64>, until: Instant, _in_flight: u64, _now: Instant) {
+    pub fn refused(&mut self, remaining: Option<u64>, until: Instant) {
         if self.credit.is_none() || remaining.is_some_and(|remaining| remaining > 0) {
             return;
         }
