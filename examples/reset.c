@@ -25,6 +25,16 @@ static void print_and_free(FILE *to, const char *what, apimbc_buffer *text)
     apimbc_buffer_free(text);
 }
 
+/* A number of the progress, which is a flat object as far as its numbers go; a program of yours would use its JSON parser. */
+static uint64_t number_in(const apimbc_buffer *json, const char *name)
+{
+    char text[1024], member[64];
+    snprintf(text, sizeof text, "%.*s", (int)apimbc_buffer_length(json), (const char *)apimbc_buffer_data(json));
+    int length = snprintf(member, sizeof member, "\"%s\":", name);
+    const char *found = strstr(text, member);
+    return found == NULL ? 0 : strtoull(found + length, NULL, 10);
+}
+
 /* Writes {"id":"..."}; the length, or 0 when the id is too long. */
 static size_t make_item(char *item, size_t size, const char *id)
 {
@@ -107,7 +117,7 @@ int main(int argc, char **argv)
     const char options[] = "{\"successEvents\":false}";
     apimbc_session *session;
     apimbc_buffer *error = NULL;
-    if (apimbc_session_new((const uint8_t *)options, sizeof options - 1, &session, &error) != APIMBC_STATUS_OK) {
+    if (apimbc_session_new((const uint8_t *)options, sizeof options - 1, NULL, 0, &session, &error) != APIMBC_STATUS_OK) {
         print_and_free(stderr, "no session", error);
         return 2;
     }
@@ -128,9 +138,10 @@ int main(int argc, char **argv)
         }
     }
 
-    uint64_t progress[3] = {0}; /* submitted, settled, succeeded */
-    apimbc_session_progress(session, progress, 3);
+    apimbc_buffer *progress = NULL;
+    apimbc_session_progress(session, &progress);
+    printf("%" PRIu64 " of %" PRIu64 " resets accepted\n", number_in(progress, "succeeded"), number_in(progress, "submitted"));
+    apimbc_buffer_free(progress);
     apimbc_session_free(session);
-    printf("%" PRIu64 " of %" PRIu64 " resets accepted\n", progress[2], progress[0]);
     return unsuccessful == 0 ? 0 : 1;
 }

@@ -14,7 +14,7 @@ import os
 import sys
 from ctypes import POINTER, byref, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 OK, PENDING, DONE, READY = 0, 1, 2, 3
 RESULT, FATAL = 1, 4
 
@@ -34,11 +34,11 @@ class Library:
         "buffer_data": (c_void_p, [c_void_p]),
         "buffer_length": (c_size_t, [c_void_p]),
         "buffer_free": (None, [c_void_p]),
-        "session_new": (c_int32, TEXT + [POINTER(c_void_p), POINTER(c_void_p)]),
+        "session_new": (c_int32, TEXT + TEXT + [POINTER(c_void_p), POINTER(c_void_p)]),
         "session_submit": (c_int32, [c_void_p] + TEXT + [c_uint32]),
         "session_finish": (c_int32, [c_void_p]),
         "session_next": (c_int32, [c_void_p, c_uint32, POINTER(c_uint32), POINTER(c_uint64), POINTER(c_void_p)]),
-        "session_progress": (c_int32, [c_void_p, POINTER(c_uint64), c_size_t]),
+        "session_progress": (c_int32, [c_void_p, POINTER(c_void_p)]),
         "session_free": (None, [c_void_p]),
     }
 
@@ -68,7 +68,8 @@ class Session:
         self.handle = c_void_p()
         error = c_void_p()
         text = json.dumps(options).encode()
-        if library.session_new(text, len(text), byref(self.handle), byref(error)) != OK:
+        # No environment of its own: the session takes the process's.
+        if library.session_new(text, len(text), None, 0, byref(self.handle), byref(error)) != OK:
             raise RuntimeError(library.take_json(error)["message"] if error else "the library gives no session")
 
     def __enter__(self):
@@ -106,10 +107,11 @@ class Session:
             elif status != PENDING:
                 raise RuntimeError(f"no events: status {status}")
 
-    def succeeded(self):
-        progress = (c_uint64 * 3)()  # submitted, settled, succeeded
-        self.library.session_progress(self.handle, progress, len(progress))
-        return progress[0], progress[2]
+    def progress(self):
+        progress = c_void_p()
+        if self.library.session_progress(self.handle, byref(progress)) != OK:
+            raise RuntimeError("the session tells no progress")
+        return self.library.take_json(progress)
 
 
 def show(events):
@@ -127,7 +129,8 @@ def main(ids):
         for backend in ids or filter(None, map(str.strip, sys.stdin)):
             show(session.submit(id=backend))
         show(session.finish())
-        submitted, succeeded = session.succeeded()
+        progress = session.progress()
+    submitted, succeeded = progress["submitted"], progress["succeeded"]
     print(f"{succeeded} of {submitted} resets accepted")
     return 0 if succeeded == submitted else 1
 

@@ -12,10 +12,7 @@
 #include <stdint.h>
 
 // The version of this interface. A caller compares it with what `apimbc_abi_version` gives before any other call.
-#define APIMBC_ABI_VERSION 1
-
-// How many values `apimbc_session_progress` knows.
-#define APIMBC_PROGRESS_VALUES 13
+#define APIMBC_ABI_VERSION 2
 
 // What a call came to. Values are never given a new meaning; new ones may be added.
 enum apimbc_status
@@ -105,23 +102,28 @@ size_t apimbc_buffer_length(const apimbc_buffer *buffer);
 // Wipes and frees a buffer. NULL, and a buffer that was freed before, do nothing.
 void apimbc_buffer_free(apimbc_buffer *buffer);
 
-// Whether an item (JSON) would be accepted: `OK`, or `INVALID_ARGUMENT` with the reason in `error`. Sends nothing.
+// Checks an item (JSON) and describes what it would do. Sends nothing and needs no session. `OK`: the description (JSON)
+// is in `description`; `INVALID_ARGUMENT`: the reason is in `error`.
 //
 // # Safety
-// `item` is readable for `item_length` bytes; `error` is NULL or points to a place for a pointer. The buffer is the
-// caller's to free.
-apimbc_status apimbc_item_check(const uint8_t *item,
-                                size_t item_length,
-                                apimbc_buffer **error);
+// `item` is readable for `item_length` bytes; `description` and `error` each are NULL or point to a place for a pointer.
+// The buffers are the caller's to free.
+apimbc_status apimbc_item_describe(const uint8_t *item,
+                                   size_t item_length,
+                                   apimbc_buffer **description,
+                                   apimbc_buffer **error);
 
-// Starts a session with options (JSON; the empty text stands for `{}`). Nothing is sent, and no token is asked for,
-// before the first item. On `INVALID_ARGUMENT` and `FAILED` the reason is in `error`.
+// Starts a session with options (JSON; the empty text stands for `{}`) in an environment: the whole of it, as entries
+// `NAME=value` with a NUL between them. NULL: the process's own; not NULL with a length of 0: an empty one. Nothing is
+// sent, and no token is asked for, before the first item. On `INVALID_ARGUMENT` and `FAILED` the reason is in `error`.
 //
 // # Safety
-// `options` is readable for `options_length` bytes; `session` points to a place for a pointer; `error` is NULL or
-// does. The session is the caller's to free, the buffer too.
+// `options` is readable for `options_length` bytes and `environment` for `environment_length`; `session` points to a
+// place for a pointer; `error` is NULL or does. The session is the caller's to free, the buffer too.
 apimbc_status apimbc_session_new(const uint8_t *options,
                                  size_t options_length,
+                                 const uint8_t *environment,
+                                 size_t environment_length,
                                  apimbc_session **session,
                                  apimbc_buffer **error);
 
@@ -151,14 +153,20 @@ apimbc_status apimbc_session_next(const apimbc_session *session,
                                   uint64_t *number,
                                   apimbc_buffer **event);
 
-// Fills `values` with as many counts of the session as `count` allows; `docs/abi.md` lists them. Values that this
-// version does not know are set to 0.
+// Gives how far the session is, as a JSON object with a name for each value (`docs/abi.md`, "Progress").
 //
 // # Safety
-// `values` points to a place for `count` values.
+// `progress` points to a place for a pointer. The buffer is the caller's to free.
 apimbc_status apimbc_session_progress(const apimbc_session *session,
-                                      uint64_t *values,
-                                      size_t count);
+                                      apimbc_buffer **progress);
+
+// Gives the number below which every item is delivered: its event was taken, or it had none. What the caller keeps of
+// those items is not needed any more. Costs next to nothing.
+//
+// # Safety
+// `delivered` points to a place for a number.
+apimbc_status apimbc_session_delivered(const apimbc_session *session,
+                                       uint64_t *delivered);
 
 // Answers a `TOKEN_REQUEST` event with a bearer token. `expires_on` is its end in seconds since 1970 (UTC), 0 where
 // it is not known. `INVALID_STATE`: no such request waits.

@@ -1,5 +1,5 @@
 //! The environment variables the engine reads, held apart from the process's own: on Unix a .NET host's `$env:`
-//! is not the C environment, so the session's options may bring their own set.
+//! is not the C environment, so the caller may hand its own over.
 
 use std::ffi::CStr;
 use std::fmt;

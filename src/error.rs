@@ -1,7 +1,10 @@
-//! The engine's one error type: what went wrong with an item or a session, in the words a person needs and the
-//! members a program needs. It is serialised as is across the ABI (see `docs/abi.md`, "Error").
+//! The engine's one error type: what went wrong with an item or a session. `error_json` has its JSON.
+
+use std::fmt;
 
 use serde::Serialize;
+
+use crate::target::Target;
 
 /// How an error is to be filed. The names are those of PowerShell's `ErrorCategory`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,10 +37,10 @@ pub enum Category {
     NotSpecified,
 }
 
-/// Which request of an item failed.
+/// One request of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Operation {
+pub enum Step {
     /// PATCH of the backend's settings.
     Settings,
     /// POST of the reset.
@@ -46,21 +49,42 @@ pub enum Operation {
     Get,
 }
 
+/// What is known of a step that changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// It was not sent, or each time it was, the service refused it.
+    NotSent,
+    /// It was sent, and whether the service carried it out is unknown.
+    Unknown,
+    /// The service carried it out.
+    Done,
+}
+
+/// What is known of an item's steps; none for a step that it does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Known {
+    /// Of the change of settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<State>,
+    /// Of the reset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset: Option<State>,
+}
+
 /// One entry of `details` in the service's error body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail {
     /// The detail's code, empty when the service gave none.
     pub code: String,
     /// The detail's text.
     pub message: String,
     /// What it is about, often a property's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
 }
 
 /// What went wrong. Holds no secret: messages are built from names, never from values of credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// The service's error code, or one of ours (listed in `docs/abi.md`).
     pub code: String,
@@ -71,29 +95,23 @@ pub struct Error {
     /// True when the same would happen to every item.
     pub fatal: bool,
     /// The HTTP status of the service's answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// `x-ms-request-id` of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// `x-ms-correlation-request-id` of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
     /// `x-ms-client-request-id` that was sent with the last try.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_request_id: Option<String>,
     /// `error.details` of the answer.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
     /// Which request failed, when one was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
-    /// True when the backend's settings had been changed before the failure.
-    pub settings_changed: bool,
-    /// True when the reset had been accepted before the failure.
-    pub reset_done: bool,
-    /// How many times the failed request was sent.
+    pub step: Option<Step>,
+    /// How many times that request was sent.
     pub attempts: u32,
+    /// What it is about, where it is about one item.
+    pub(crate) target: Option<Box<Target>>,
+    /// What is known of the item's steps.
+    pub known: Known,
 }
 
 impl Error {
@@ -109,10 +127,10 @@ impl Error {
             correlation_id: None,
             client_request_id: None,
             details: Vec::new(),
-            operation: None,
-            settings_changed: false,
-            reset_done: false,
+            step: None,
             attempts: 0,
+            target: None,
+            known: Known::default(),
         }
     }
 
@@ -126,10 +144,17 @@ impl Error {
         self.fatal = true;
         self
     }
+
+    /// Says what the error is about, and what is known of the item's steps.
+    pub(crate) fn about(mut self, target: Option<Target>, known: Known) -> Self {
+        self.target = target.map(Box::new);
+        self.known = known;
+        self
+    }
 }
 
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
 }

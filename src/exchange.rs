@@ -13,7 +13,7 @@ use reqwest::{Client, Method, Response};
 use serde::Deserialize;
 use url::Url;
 
-use crate::error::{Category, Detail, Error, Operation};
+use crate::error::{Category, Detail, Error, Step};
 use crate::http_client;
 use crate::throttle::Kind;
 
@@ -72,13 +72,13 @@ pub(crate) enum Failure {
 }
 
 impl Request {
-    /// The request for one operation on the resource at `path`. `body` is given for `Settings` always and for `Reset`
+    /// The request for one step on the resource at `path`. `body` is given for `Settings` always and for `Reset`
     /// where a time was asked for.
-    pub fn new(operation: Operation, endpoint: &Url, path: &str, body: Option<Bytes>) -> Self {
-        let (method, suffix) = match operation {
-            Operation::Settings => (Method::PATCH, ""),
-            Operation::Reset => (Method::POST, "/reconnect"),
-            Operation::Get => (Method::GET, ""),
+    pub fn new(step: Step, endpoint: &Url, path: &str, body: Option<Bytes>) -> Self {
+        let (method, suffix) = match step {
+            Step::Settings => (Method::PATCH, ""),
+            Step::Reset => (Method::POST, "/reconnect"),
+            Step::Get => (Method::GET, ""),
         };
         let mut url = endpoint.clone();
         let home = endpoint.path().trim_end_matches('/');
@@ -395,7 +395,7 @@ mod tests {
         let failure = runtime.block_on(async {
             let environment = crate::environment::Environment::from([]);
             let client = http_client::with_connect_timeout(&environment, Duration::from_millis(1)).expect("a client");
-            let request = Request::new(Operation::Reset, &url.parse().expect("a URL"), "/x", None);
+            let request = Request::new(Step::Reset, &url.parse().expect("a URL"), "/x", None);
             let authorization = HeaderValue::from_static("Bearer x");
             request.send(&client, authorization, Duration::from_secs(3600)).await
         });

@@ -1,18 +1,18 @@
 //! One item of a session, from the JSON of the ABI to what is to be sent. All checks of input are made here, before
 //! anything is queued.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Known, Result, State};
+use crate::json::{self, Json, Text};
 use crate::resource_id::{BackendRef, ServiceRef};
 use crate::settings::Settings;
+use crate::target::Target;
 
 /// What an item asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Action {
     /// Reset the backend's connections, changing its settings first where the item has some.
     #[default]
@@ -24,36 +24,26 @@ pub(crate) enum Action {
 }
 
 /// The item as the caller wrote it; `docs/abi.md` says what each member means.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Default)]
 struct Input<'a> {
-    #[serde(default)]
-    operation: Action,
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    backend_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    resource_group: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    service: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    subscription: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    next_link: Option<Cow<'a, str>>,
-    #[serde(default)]
+    action: Option<Action>,
+    id: Option<Text<'a>>,
+    backend_id: Option<Text<'a>>,
+    resource_group: Option<Text<'a>>,
+    service: Option<Text<'a>>,
+    workspace: Option<Text<'a>>,
+    subscription: Option<Text<'a>>,
+    next_link: Option<Text<'a>>,
     after: Option<i64>,
-    #[serde(borrow, default)]
-    settings: Option<Settings<'a>>,
-    #[serde(default)]
-    pass_thru: bool,
+    settings: Option<Json<'a>>,
+    pass_thru: Option<bool>,
 }
 
 /// An item that can be sent.
 pub(crate) struct Item {
     pub action: Action,
     /// The encoded path of the backend (`List`: of the page, with its query), from the endpoint's root.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// Which subscription's throttle it counts against, in lower case.
     pub subscription: Box<str>,
     /// Seconds until the reset; none: the service's default.
@@ -64,82 +54,225 @@ pub(crate) struct Item {
     pub pass_thru: bool,
 }
 
+/// What an item asks for, checked, for a person to read.
+pub(crate) struct Outline {
+    pub action: Action,
+    pub target: Target,
+    /// The subscription, where the item names one.
+    pub subscription: Option<String>,
+    /// Seconds until the reset.
+    pub after: Option<u32>,
+    /// What is changed first ([`Settings::changes`]).
+    pub changes: Vec<String>,
+}
+
 /// What the items of a session have in common.
+#[derive(Clone, Copy)]
 pub(crate) struct Defaults<'a> {
-    /// Azure Resource Manager's base URL, without a slash at its end.
-    pub endpoint: &'a str,
+    /// Azure Resource Manager's base URL, without a slash at its end. Where there is none, a next page may be anywhere.
+    pub endpoint: Option<&'a str>,
     /// The current subscription, or why there is none.
     pub subscription: &'a Result<String>,
 }
 
+/// Where the item's first request goes.
+struct Place {
+    path: String,
+    subscription: String,
+}
+
 impl Item {
-    /// Reads and checks an item.
+    /// Reads and checks an item. An error names the backend as far as the item does.
     pub fn parse(json: &str, defaults: &Defaults) -> Result<Self> {
-        // serde_json's text can quote the input, which may hold a secret: only the place is told.
-        let malformed = |line, column| {
-            let why = format!("The item is not the JSON object that is expected (line {line}, column {column}).");
-            Error::invalid("InvalidItem", why)
+        let input = Input::read(json)?;
+        let checked = || {
+            let place = input.place(defaults)?;
+            let after = input.after.map(check_after).transpose()?;
+            let settings = input.settings.map(Settings::read).transpose()?.flatten();
+            Ok(Self {
+                action: input.action.unwrap_or_default(),
+                path: place.path.into(),
+                subscription: place.subscription.into_boxed_str(),
+                after,
+                settings: settings.map(|settings| settings.to_body()),
+                pass_thru: input.pass_thru.unwrap_or(false),
+            })
         };
-        // serde also reads a struct from an array, in the order of its members: nothing that is documented.
-        if !json.trim_start().starts_with('{') {
-            return Err(malformed(1, 1));
+        checked().map_err(|error: Error| error.about(input.target(), input.nothing_sent()))
+    }
+
+    /// What is known of the steps before the first request.
+    pub fn known(&self) -> Known {
+        Known {
+            settings: self.settings.as_ref().map(|_| State::NotSent),
+            reset: (self.action == Action::Reset).then_some(State::NotSent),
         }
-        let input: Input = serde_json::from_str(json).map_err(|e| malformed(e.line(), e.column()))?;
-        let after = input.after.map(check_after).transpose()?;
-        let settings = match input.settings {
-            Some(settings) if !settings.is_empty() => Some(settings.into_body()?),
-            _ => None,
+    }
+
+    /// Reads and checks an item as [`Item::parse`] does, for a session that has a subscription.
+    pub fn outline(json: &str) -> Result<Outline> {
+        let input = Input::read(json)?;
+        let checked = || {
+            let any = Ok("00000000-0000-0000-0000-000000000000".to_owned());
+            let place = input.place(&Defaults {
+                endpoint: None,
+                subscription: &any,
+            })?;
+            let settings = input.settings.map(Settings::read).transpose()?.flatten();
+            let named = input.id.is_some() || input.next_link.is_some() || input.subscription.is_some();
+            let target = Target::of_path(&place.path)
+                .ok_or_else(|| Error::invalid("InvalidItem", "The nextLink names no API Management service."))?;
+            Ok(Outline {
+                action: input.action.unwrap_or_default(),
+                target,
+                subscription: named.then_some(place.subscription),
+                after: input.after.map(check_after).transpose()?,
+                changes: settings.map(|settings| settings.changes()).unwrap_or_default(),
+            })
         };
-        let (path, subscription) = match (input.operation, &input.next_link) {
-            (Action::List, Some(link)) => page(link, defaults.endpoint)?,
-            (Action::List, None) => {
-                let service = service(&input.subscription, &input.resource_group, &input.service, defaults)?;
-                (service.backends_path(), service.subscription.to_lowercase())
-            }
-            (_, Some(_)) => {
-                return Err(Error::invalid("InvalidItem", "Only a list takes a nextLink."));
-            }
-            (_, None) => {
-                let backend = match &input.id {
-                    Some(id) => {
-                        let backend = BackendRef::parse(id)?;
-                        check_same(&backend, input.backend_id.as_deref())?;
-                        backend
-                    }
-                    None => BackendRef::new(
-                        service(&input.subscription, &input.resource_group, &input.service, defaults)?,
-                        input.backend_id.as_deref().unwrap_or_default(),
-                    )?,
-                };
-                (backend.path(), backend.service.subscription.to_lowercase())
-            }
-        };
-        Ok(Self {
-            action: input.operation,
-            path: path.into_boxed_str(),
-            subscription: subscription.into_boxed_str(),
-            after,
-            settings,
-            pass_thru: input.pass_thru,
-        })
+        checked().map_err(|error: Error| error.about(input.target(), input.nothing_sent()))
     }
 }
 
-fn service<'a>(
-    subscription: &'a Option<Cow<'a, str>>,
-    resource_group: &'a Option<Cow<'a, str>>,
-    service: &'a Option<Cow<'a, str>>,
-    defaults: &'a Defaults,
-) -> Result<ServiceRef<'a>> {
-    let subscription = match subscription {
-        Some(subscription) => subscription,
-        None => defaults.subscription.as_ref().map_err(Clone::clone)?.as_str(),
-    };
-    ServiceRef::new(
-        subscription,
-        resource_group.as_deref().unwrap_or_default(),
-        service.as_deref().unwrap_or_default(),
-    )
+impl<'a> Input<'a> {
+    fn read(json: &'a str) -> Result<Self> {
+        let members = json::object(json).map_err(|(line, column)| {
+            let why = format!("The item is not a JSON object (line {line}, column {column}).");
+            Error::invalid("InvalidItem", why)
+        })?;
+        let mut input = Self::default();
+        for (name, value) in members {
+            if value.is_null() {
+                continue;
+            }
+            let name: &str = &name;
+            let once = match name {
+                "id" => set(&mut input.id, value.text()),
+                "backendId" => set(&mut input.backend_id, value.text()),
+                "resourceGroup" => set(&mut input.resource_group, value.text()),
+                "service" => set(&mut input.service, value.text()),
+                "workspace" => set(&mut input.workspace, value.text()),
+                "subscription" => set(&mut input.subscription, value.text()),
+                "nextLink" => set(&mut input.next_link, value.text()),
+                "action" => set(&mut input.action, value.text().and_then(|text| Action::named(&text))),
+                "after" => set(&mut input.after, value.integer()),
+                "settings" => set(&mut input.settings, Some(value)),
+                "passThru" => set(&mut input.pass_thru, value.boolean()),
+                _ => return Err(json::unknown_member("InvalidItem", "The item", name)),
+            };
+            let wanted = match name {
+                "action" => "\"reset\", \"get\" or \"list\"",
+                "after" => "a whole number",
+                "passThru" => "true or false",
+                _ => "a string",
+            };
+            match once {
+                Some(true) => {}
+                Some(false) => {
+                    let why = format!("The item has the member '{name}' twice.");
+                    return Err(Error::invalid("InvalidItem", why));
+                }
+                None => {
+                    let why = format!("The item's member '{name}' is {}. It must be {wanted}.", value.kind());
+                    return Err(Error::invalid("InvalidItem", why));
+                }
+            }
+        }
+        Ok(input)
+    }
+
+    /// What an error about the item names, as far as the item says it.
+    fn target(&self) -> Option<Target> {
+        let owned = |text: &Option<Text>| text.as_deref().map(str::to_owned);
+        if let Some(link) = &self.next_link {
+            return Target::of_path(&link[link.find("/subscriptions/")?..]);
+        }
+        if let Some(id) = &self.id {
+            return Target::of_id(id);
+        }
+        Some(Target {
+            backend_id: owned(&self.backend_id),
+            service: owned(&self.service)?,
+            resource_group: owned(&self.resource_group)?,
+            workspace: owned(&self.workspace),
+        })
+    }
+
+    fn nothing_sent(&self) -> Known {
+        let is_reset = self.action.unwrap_or_default() == Action::Reset;
+        Known {
+            settings: self.settings.filter(|_| is_reset).map(|_| State::NotSent),
+            reset: is_reset.then_some(State::NotSent),
+        }
+    }
+
+    fn place(&self, defaults: &Defaults) -> Result<Place> {
+        let backend = match (self.action.unwrap_or_default(), &self.next_link) {
+            (Action::List, Some(link)) => return page(link, defaults.endpoint),
+            (Action::List, None) => {
+                let service = self.service(defaults)?;
+                return Ok(Place {
+                    path: service.backends_path(),
+                    subscription: service.subscription.to_lowercase(),
+                });
+            }
+            (_, Some(_)) => return Err(Error::invalid("InvalidItem", "Only a list takes a nextLink.")),
+            (_, None) => match &self.id {
+                Some(id) => {
+                    let backend = BackendRef::parse(id)?;
+                    self.check_same(&backend)?;
+                    backend
+                }
+                None => BackendRef::new(self.service(defaults)?, self.backend_id.as_deref().unwrap_or_default())?,
+            },
+        };
+        Ok(Place {
+            path: backend.path(),
+            subscription: backend.service.subscription.to_lowercase(),
+        })
+    }
+
+    fn service<'b>(&'b self, defaults: &Defaults<'b>) -> Result<ServiceRef<'b>> {
+        let subscription = match &self.subscription {
+            Some(subscription) => subscription,
+            None => defaults.subscription.as_ref().map_err(Clone::clone)?.as_str(),
+        };
+        ServiceRef::new(
+            subscription,
+            self.resource_group.as_deref().unwrap_or_default(),
+            self.service.as_deref().unwrap_or_default(),
+            self.workspace.as_deref(),
+        )
+    }
+
+    fn check_same(&self, backend: &BackendRef) -> Result<()> {
+        match self.backend_id.as_deref() {
+            Some(named) if named.to_lowercase() != backend.backend.to_lowercase() => Err(Error::invalid(
+                "BackendIdMismatch",
+                format!(
+                    "The backend id '{named}' and the resource id name two backends: the resource id's is '{}'. Leave the backend id out, or name the same.",
+                    backend.backend
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Action {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "reset" => Some(Self::Reset),
+            "get" => Some(Self::Get),
+            "list" => Some(Self::List),
+            _ => None,
+        }
+    }
+}
+
+/// Puts a value in its place. None: it has the wrong type; false: one is there already.
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<bool> {
+    Some(place.replace(value?).is_none())
 }
 
 fn check_after(seconds: i64) -> Result<u32> {
@@ -155,30 +288,21 @@ fn check_after(seconds: i64) -> Result<u32> {
     }
 }
 
-fn check_same(backend: &BackendRef, named: Option<&str>) -> Result<()> {
-    match named {
-        Some(named) if named.to_lowercase() != backend.backend.to_lowercase() => Err(Error::invalid(
-            "BackendIdMismatch",
-            format!(
-                "The backend id '{named}' and the resource id name two backends: the resource id's is '{}'. Leave the backend id out, or name the same.",
-                backend.backend
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// The path and subscription of a page that the service itself linked to. A link to another host is refused: the
 /// token would go there.
-fn page(link: &str, endpoint: &str) -> Result<(String, String)> {
+fn page(link: &str, endpoint: Option<&str>) -> Result<Place> {
     let refused = || {
+        let shown = crate::secret::mask_user_info(link);
         Error::invalid(
             "InvalidItem",
-            format!("'{link}' is not a page of this service's backends."),
+            format!("'{shown}' is not a page of this service's backends."),
         )
     };
     let link = url::Url::parse(link).map_err(|_| refused())?;
-    let home = url::Url::parse(endpoint).map_err(|_| refused())?;
+    let home = match endpoint {
+        Some(endpoint) => url::Url::parse(endpoint).map_err(|_| refused())?,
+        None => link.join("/").map_err(|_| refused())?,
+    };
     // What comes first is the endpoint's own path, which is put before every request's.
     let path = link
         .path()
@@ -191,5 +315,8 @@ fn page(link: &str, endpoint: &str) -> Result<(String, String)> {
     }
     let subscription = subscription.ok_or_else(refused)?.to_lowercase();
     let query = link.query().map(|q| format!("?{q}")).unwrap_or_default();
-    Ok((format!("{path}{query}"), subscription))
+    Ok(Place {
+        path: format!("{path}{query}"),
+        subscription,
+    })
 }

@@ -12,13 +12,16 @@
 
 mod cloud;
 mod credential;
+mod describe;
 mod environment;
 mod error;
+mod error_json;
 mod exchange;
 #[allow(unsafe_code)]
 pub mod ffi;
 mod http_client;
 mod item;
+mod json;
 #[allow(unsafe_code)]
 mod os;
 mod resource_id;
@@ -28,6 +31,7 @@ mod secret;
 mod session;
 mod settings;
 mod subscription;
+mod target;
 mod throttle;
 mod trace;
 mod tuning;

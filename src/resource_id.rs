@@ -12,37 +12,53 @@ use crate::error::{Error, Result};
 /// Everything but the unreserved characters of RFC 3986, section 2.3, is encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-const SHAPE: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}";
+const SHAPE: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service/{service}/backends/{backend}, with /workspaces/{workspace} before /backends for a workspace's";
 
-/// An API Management service, its names checked and not encoded.
+/// An API Management service or a workspace of it: what has backends. Its names are checked and not encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceRef<'a> {
     pub subscription: &'a str,
     pub resource_group: &'a str,
     pub service: &'a str,
+    pub workspace: Option<&'a str>,
 }
 
 impl<'a> ServiceRef<'a> {
-    /// Checks the three names.
-    pub fn new(subscription: &'a str, resource_group: &'a str, service: &'a str) -> Result<Self> {
+    /// Checks the names.
+    pub fn new(
+        subscription: &'a str,
+        resource_group: &'a str,
+        service: &'a str,
+        workspace: Option<&'a str>,
+    ) -> Result<Self> {
         check_subscription(subscription)?;
         check_resource_group(resource_group)?;
         check_service(service)?;
+        if let Some(workspace) = workspace {
+            check_name("InvalidWorkspaceId", "workspace id", workspace)?;
+        }
         Ok(Self {
             subscription,
             resource_group,
             service,
+            workspace,
         })
     }
 
-    /// The path of the service's list of backends, encoded, without a slash at its end.
+    /// The path of the list of backends, encoded, without a slash at its end.
     pub fn backends_path(&self) -> String {
-        format!(
-            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}/backends",
+        let mut path = format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ApiManagement/service/{}",
             encode(self.subscription),
             encode(self.resource_group),
             encode(self.service),
-        )
+        );
+        if let Some(workspace) = self.workspace {
+            path.push_str("/workspaces/");
+            path.push_str(&encode(workspace));
+        }
+        path.push_str("/backends");
+        path
     }
 }
 
@@ -56,7 +72,7 @@ pub(crate) struct BackendRef<'a> {
 impl<'a> BackendRef<'a> {
     /// Checks the backend's name.
     pub fn new(service: ServiceRef<'a>, backend: &'a str) -> Result<Self> {
-        check_backend(backend)?;
+        check_name("InvalidBackendId", "backend id", backend)?;
         Ok(Self { service, backend })
     }
 
@@ -68,7 +84,17 @@ impl<'a> BackendRef<'a> {
                 format!("'{id}' is not the resource id of an API Management backend. It must have the form {SHAPE}."),
             )
         };
-        let segments: Vec<&str> = id.strip_prefix('/').ok_or_else(invalid)?.split('/').collect();
+        let mut segments: Vec<&str> = id.strip_prefix('/').ok_or_else(invalid)?.split('/').collect();
+        let workspace = match segments[..] {
+            [.., workspaces, workspace, _, _] if segments.len() == 12 => {
+                if !workspaces.eq_ignore_ascii_case("workspaces") {
+                    return Err(invalid());
+                }
+                segments.drain(8..10);
+                Some(workspace)
+            }
+            _ => None,
+        };
         let &[
             subscriptions,
             subscription,
@@ -95,7 +121,8 @@ impl<'a> BackendRef<'a> {
         if fixed.iter().any(|(is, must)| !is.eq_ignore_ascii_case(must)) {
             return Err(invalid());
         }
-        Self::new(ServiceRef::new(subscription, resource_group, service)?, backend)
+        let service = ServiceRef::new(subscription, resource_group, service, workspace)?;
+        Self::new(service, backend)
     }
 
     /// The backend's path, encoded.
@@ -158,7 +185,8 @@ fn check_service(value: &str) -> Result<()> {
     ))
 }
 
-fn check_backend(value: &str) -> Result<()> {
+/// Backends and workspaces are named by the same rule.
+fn check_name(code: &str, what: &str, value: &str) -> Result<()> {
     let length = value.chars().count();
     let valid = (1..=80).contains(&length)
         && !value.trim().is_empty()
@@ -168,9 +196,9 @@ fn check_backend(value: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(
-        "InvalidBackendId",
+        code,
         format!(
-            "'{}' is not a backend id. It must have 1 to 80 characters, none of them a control character or one of *#&+:<>?/\\, and must not be blank, '.' or '..'.",
+            "'{}' is not a {what}. It must have 1 to 80 characters, none of them a control character or one of *#&+:<>?/\\, and must not be blank, '.' or '..'.",
             value.escape_debug()
         ),
     ))
@@ -189,6 +217,15 @@ mod tests {
         assert_eq!(backend.service.resource_group, "Api-Default-WestUS");
         assert_eq!(backend.backend, "123");
         assert_eq!(backend.path(), ID);
+    }
+
+    #[test]
+    fn a_workspaces_backend_has_an_id_of_its_own() {
+        let id = ID.replace("/backends", "/WorkSpaces/team a/backends");
+        let backend = BackendRef::parse(&id).unwrap();
+        assert_eq!(backend.service.workspace, Some("team a"));
+        let path = ID.replace("/backends", "/workspaces/team%20a/backends");
+        assert_eq!(backend.path(), path);
     }
 
     #[test]
@@ -213,6 +250,17 @@ mod tests {
             (&format!("{ID}/reconnect"), "InvalidResourceId"),
             (&format!(" {ID}"), "InvalidResourceId"),
             (&ID.replace("backends", "workspaces"), "InvalidResourceId"),
+            (&ID.replace("/backends", "/workspaces/backends"), "InvalidResourceId"),
+            (&ID.replace("/backends", "/products/p/backends"), "InvalidResourceId"),
+            (
+                &ID.replace("/backends", "/workspaces/w/x/y/backends"),
+                "InvalidResourceId",
+            ),
+            (&ID.replace("/backends", "/workspaces//backends"), "InvalidWorkspaceId"),
+            (
+                &ID.replace("/backends", "/workspaces/a:b/backends"),
+                "InvalidWorkspaceId",
+            ),
             (&ID.replace("0000000001", "00000000xx"), "InvalidSubscriptionId"),
             (&ID.replace("WestUS", "West US"), "InvalidResourceGroupName"),
             (&ID.replace("contoso", "-contoso"), "InvalidServiceName"),

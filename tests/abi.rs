@@ -8,7 +8,7 @@ use std::time::Duration;
 use apim_emulator::{BucketSize, Config, Fault, FaultAction};
 use serde_json::{Value, json};
 use test_support::{
-    DEADLINE, Event, Handle, Kind, Next, Options, Run, Session, Status, TestEmulator, check_item, check_item_text,
+    DEADLINE, Event, Handle, Kind, Next, Options, Run, Session, Status, TestEmulator, describe, describe_text,
     functions, item, run,
 };
 
@@ -40,7 +40,7 @@ fn fastrand_usize() -> usize {
 fn idle_session() -> Session {
     Session::start(
         &Options::new()
-            .with("credential", "host")
+            .with("credential", "caller")
             .with("endpoint", "http://127.0.0.1:9"),
     )
 }
@@ -49,7 +49,7 @@ fn idle_session() -> Session {
 fn calls_on(handle: Handle) -> Vec<(&'static str, Status)> {
     let f = functions();
     let text = "{}";
-    let (mut kind, mut number, mut event, mut values) = (0, 0, null_mut(), [0; 4]);
+    let (mut kind, mut number, mut event, mut progress) = (0, 0, null_mut(), null_mut());
     // SAFETY: texts and outputs are good; what a handle that is none does is what is asked.
     unsafe {
         vec![
@@ -61,10 +61,8 @@ fn calls_on(handle: Handle) -> Vec<(&'static str, Status)> {
                 "next",
                 (f.apimbc_session_next)(handle, 0, &mut kind, &mut number, &mut event),
             ),
-            (
-                "progress",
-                (f.apimbc_session_progress)(handle, values.as_mut_ptr(), values.len()),
-            ),
+            ("progress", (f.apimbc_session_progress)(handle, &mut progress)),
+            ("delivered", (f.apimbc_session_delivered)(handle, &mut number)),
             (
                 "answer_token",
                 (f.apimbc_session_answer_token)(handle, 1, text.as_ptr(), text.len(), 0),
@@ -190,22 +188,24 @@ fn texts_that_cannot_be_read_get_a_status_and_no_error() {
     let handle = session.handle();
     for (what, data, length, expected) in wrong_texts() {
         let (mut error, mut started) = (null_mut(), null_mut());
+        let mut description = null_mut();
         // SAFETY: where the pointer is not NULL and the length can be, the bytes are there; the other lengths are what
         // is asked, and are refused before a byte is read.
         let statuses = unsafe {
             [
-                (f.apimbc_item_check)(data, length, &mut error),
-                (f.apimbc_item_check)(data, length, null_mut()),
-                (f.apimbc_session_new)(data, length, &mut started, &mut error),
-                (f.apimbc_session_new)(data, length, &mut started, null_mut()),
+                (f.apimbc_item_describe)(data, length, &mut description, &mut error),
+                (f.apimbc_item_describe)(data, length, null_mut(), null_mut()),
+                (f.apimbc_session_new)(data, length, null(), 0, &mut started, &mut error),
+                (f.apimbc_session_new)(data, length, null(), 0, &mut started, null_mut()),
+                (f.apimbc_session_new)(null(), 0, data, length, &mut started, &mut error),
                 (f.apimbc_session_submit)(handle, data, length, 0),
                 (f.apimbc_session_answer_token)(handle, 1, data, length, 0),
                 (f.apimbc_session_refuse_token)(handle, 1, data, length),
             ]
         };
-        assert_eq!(statuses, [expected; 7], "{what}");
+        assert_eq!(statuses, [expected; 8], "{what}");
         assert!(
-            error.is_null() && started.is_null(),
+            error.is_null() && started.is_null() && description.is_null(),
             "{what}: outputs are written only when there is something"
         );
     }
@@ -233,20 +233,13 @@ fn missing_outputs_are_null_arguments() {
             next(handle, 0, &mut kind, &mut number, null_mut()),
             Status::NULL_ARGUMENT
         );
+        assert_eq!((f.apimbc_session_progress)(handle, null_mut()), Status::NULL_ARGUMENT);
+        assert_eq!((f.apimbc_session_delivered)(handle, null_mut()), Status::NULL_ARGUMENT);
         assert_eq!(
-            (f.apimbc_session_progress)(handle, null_mut(), 1),
-            Status::NULL_ARGUMENT
-        );
-        assert_eq!(
-            (f.apimbc_session_new)(b"{}".as_ptr(), 2, null_mut(), &mut error),
+            (f.apimbc_session_new)(b"{}".as_ptr(), 2, null(), 0, null_mut(), &mut error),
             Status::NULL_ARGUMENT
         );
         assert!(error.is_null());
-        let mut value = 0;
-        assert_eq!(
-            (f.apimbc_session_progress)(handle, &mut value, usize::MAX),
-            Status::INVALID_ARGUMENT
-        );
     }
 }
 
@@ -262,41 +255,63 @@ fn an_event_is_not_lost_to_a_call_that_could_not_take_it() {
 }
 
 #[test]
-fn progress_gives_as_many_values_as_there_is_room_for() {
+fn progress_has_names() {
     let session = idle_session();
     session.submit(&json!({}));
-    let f = functions();
-    for room in [0, 1, 4, 13, 20] {
-        let mut values = [u64::MAX; 21];
-        // SAFETY: there is room for more values than asked for.
-        let status = unsafe { (f.apimbc_session_progress)(session.handle(), values.as_mut_ptr(), room) };
-        assert_eq!(status, Status::OK);
-        assert!(
-            values[room..].iter().all(|value| *value == u64::MAX),
-            "{room}: {values:?}"
-        );
-        assert!(
-            values[13.min(room)..room].iter().all(|value| *value == 0),
-            "{room}: {values:?}"
-        );
-        if room > 3 {
-            assert_eq!(values[..4], [1, 0, 0, 1], "submitted, settled, succeeded, failed");
-        }
-    }
+    session.submit(&item(2));
+    let progress = session.progress();
+    assert_eq!((progress.submitted, progress.delivered, progress.failed), (2, 0, 1));
+    assert_eq!(
+        (progress.wait_reason.clone(), progress.time_left_ms, progress.outage_ms),
+        (None, None, 0)
+    );
+    let pending = json!({
+        "index": 1, "backendId": "2", "service": "contoso", "resourceGroup": "Api-Default-WestUS",
+    });
+    assert_eq!(
+        progress.first_pending,
+        Some(pending.clone()),
+        "the bad item has its result"
+    );
+    assert_eq!(session.delivered(), 0);
+    // A token is asked for, too; which comes first is the scheduler's.
+    session.events_until(|| session.delivered() == 1);
+    assert_eq!((session.delivered(), session.progress().delivered), (1, 1));
+    assert_eq!(session.cancel(), Status::OK);
+    let end = session.progress();
+    assert_eq!(
+        (end.cancelled, end.cancelled_not_sent, end.cancelled_unknown),
+        (1, 1, 0)
+    );
+    assert_eq!(end.first_pending, Some(pending), "the first cancelled one");
 }
 
 #[test]
 fn options_that_cannot_be_used_are_refused_with_the_reason() {
-    let with = |name: &str, value: &str| Options::new().env(name, value).to_json();
-    for (options, code, says) in [
-        ("no JSON".into(), "InvalidOptions", "line 1, column"),
-        ("[]".into(), "InvalidOptions", "JSON object"),
-        ("{".into(), "InvalidOptions", "JSON object"),
-        (r#"{"enviroment":{}}"#.into(), "InvalidOptions", "JSON object"),
-        (r#"{"environment":{"A":1}}"#.into(), "InvalidOptions", "JSON object"),
-        (r#"{"credential":"nobody"}"#.into(), "InvalidOptions", "JSON object"),
-        (r#"{"trace":"loud"}"#.into(), "InvalidOptions", "JSON object"),
-        (r#"{"successEvents":"yes"}"#.into(), "InvalidOptions", "JSON object"),
+    let with = |name: &str, value: &str| ("{}", format!("{name}={value}"));
+    let plain = |options| (options, String::new());
+    for ((options, environment), code, says) in [
+        (plain("no JSON"), "InvalidOptions", "line 1, column"),
+        (plain("[]"), "InvalidOptions", "JSON object"),
+        (plain("{"), "InvalidOptions", "JSON object"),
+        (plain(r#"{"endpont":"x"}"#), "InvalidOptions", "'endpont'"),
+        (plain(r#"{"environment":{}}"#), "InvalidOptions", "'environment'"),
+        (plain(r#"{"endpoint":1}"#), "InvalidOptions", "'endpoint' is a number"),
+        (
+            plain(r#"{"credential":"nobody"}"#),
+            "InvalidOptions",
+            r#""environment" or "caller""#,
+        ),
+        (
+            plain(r#"{"trace":"loud"}"#),
+            "InvalidOptions",
+            r#""none", "verbose" or "debug""#,
+        ),
+        (
+            plain(r#"{"successEvents":"yes"}"#),
+            "InvalidOptions",
+            "'successEvents' is a string",
+        ),
         (with("AZAPIM_WINDOW", "0"), "InvalidOptions", "AZAPIM_WINDOW"),
         (with("AZAPIM_WINDOW", "1025"), "InvalidOptions", "1025"),
         (with("AZAPIM_TIMEOUT_SECONDS", "soon"), "InvalidOptions", "soon"),
@@ -322,7 +337,7 @@ fn options_that_cannot_be_used_are_refused_with_the_reason() {
             "AZURE_ACCESS_TOKEN",
         ),
     ] {
-        let Err((status, error)) = Session::try_start(&options) else {
+        let Err((status, error)) = Session::try_start_in(options, Some(&environment)) else {
             panic!("a session started with {options}");
         };
         let expected = match code {
@@ -343,15 +358,20 @@ fn options_that_cannot_be_used_are_refused_with_the_reason() {
 #[test]
 fn options_that_hold_secrets_are_not_quoted() {
     let secret = "hunter2-in-the-options";
-    for options in [
-        format!(r#"{{"environment":{{"HTTPS_PROXY":"ftp://user:{secret}@proxy"}}}}"#),
-        format!(r#"{{"environment":{{"AZURE_ACCESS_TOKEN":"two words {secret}"}}}}"#),
-        format!(r#"{{"environment":{{"AZURE_RESOURCE_MANAGER_ENDPOINT":"https://user:{secret}@host"}}}}"#),
-        format!(r#"{{"environment":{{"AZURE_ACCESS_TOKEN":["{secret}"]}}}}"#),
-        format!(r#"{{"environment":"{secret}"}}"#),
-        format!(r#"{{"{secret}":1}}"#),
+    for (options, environment) in [
+        ("{}".into(), format!("HTTPS_PROXY=ftp://user:{secret}@proxy")),
+        ("{}".into(), format!("AZURE_ACCESS_TOKEN=two words {secret}")),
+        (
+            "{}".into(),
+            format!("AZURE_RESOURCE_MANAGER_ENDPOINT=https://user:{secret}@host"),
+        ),
+        ("[]".into(), format!("A=1\0{secret}")),
+        (format!(r#"{{"tenant":["{secret}"]}}"#), String::new()),
+        (format!(r#"{{"trace":"{secret}"}}"#), String::new()),
+        (format!(r#"{{"environment":"{secret}"}}"#), String::new()),
+        (format!(r#"{{"{secret}":1}}"#), String::new()),
     ] {
-        let Err((_, error)) = Session::try_start(&options) else {
+        let Err((_, error)) = Session::try_start_in(&options, Some(&environment)) else {
             panic!("a session started with {options}");
         };
         assert!(!error.to_string().contains(secret), "{error}");
@@ -360,7 +380,10 @@ fn options_that_hold_secrets_are_not_quoted() {
 
 #[test]
 fn an_item_is_checked_without_a_session() {
-    assert_eq!(check_item(&item(1)), Ok(()));
+    assert_eq!(
+        describe(&item(1)).map(|it| it["action"].clone()),
+        Ok(json!("Reset connection"))
+    );
     for (text, code) in [
         ("", "InvalidItem"),
         ("no JSON", "InvalidItem"),
@@ -372,7 +395,7 @@ fn an_item_is_checked_without_a_session() {
         (r#"{"id":"x"}"#, "InvalidResourceId"),
         ("{}", "InvalidResourceGroupName"),
     ] {
-        let error = check_item_text(text).expect_err("it is refused");
+        let error = describe_text(text).expect_err("it is refused");
         assert_eq!(error["code"], code, "{text}: {error}");
         assert_eq!(
             (&error["category"], &error["fatal"]),
@@ -387,8 +410,8 @@ fn deeply_nested_and_huge_texts_are_refused_not_fatal() {
     let deep = "[".repeat(200_000);
     let huge = format!(r#"{{"id":"{}"}}"#, "x".repeat(8 * 1024 * 1024));
     for text in [deep.as_str(), &format!(r#"{{"settings":{deep}"#), &huge] {
-        assert!(check_item_text(text).is_err());
-        assert!(Session::try_start(text).is_err());
+        assert!(describe_text(text).is_err());
+        assert!(Session::try_start_in(text, Some("")).is_err());
     }
 }
 
@@ -410,9 +433,9 @@ fn any_thread_may_do_anything_at_once() {
                         3 => drop(session.progress()),
                         _ => {
                             assert_eq!(session.answer_token(round, "token", 0), Status::INVALID_STATE);
-                            let foreign = Session::start(&Options::new().with("credential", "host"));
+                            let foreign = Session::start(&Options::new().with("credential", "caller"));
                             assert_eq!(foreign.cancel(), Status::OK);
-                            assert!(check_item_text("garbage").is_err());
+                            assert!(describe_text("garbage").is_err());
                         }
                     }
                 }
@@ -425,7 +448,7 @@ fn any_thread_may_do_anything_at_once() {
     session.rest();
     let end = session.progress();
     assert_eq!(
-        (end.settled, end.succeeded + end.failed),
+        (end.delivered, end.succeeded + end.failed),
         (submitted, submitted),
         "{end:?}"
     );
@@ -545,7 +568,7 @@ fn plain_successes_give_no_event_when_they_are_not_wanted() {
         .map(|e| (e.number, e.outcome()))
         .collect();
     assert_eq!(results, [(1, "failed"), (3, "succeeded")]);
-    assert_eq!((run.progress.settled, run.progress.succeeded), (5, 4));
+    assert_eq!((run.progress.delivered, run.progress.succeeded), (5, 4));
 }
 
 #[test]
@@ -633,7 +656,7 @@ fn a_refused_token_ends_the_session_and_sends_nothing() {
     assert_eq!(rest.len(), 3);
     for (number, result) in rest.iter().enumerate() {
         assert_eq!(result.number, number as u64);
-        assert_eq!(result.json, json!({ "outcome": "cancelled", "sent": false }));
+        assert_eq!(result.json, cancelled("notSent"));
     }
     assert_eq!(session.offer(&item(4), NOW), Status::INVALID_STATE);
     assert!(emulator.journal().is_empty());
@@ -690,8 +713,9 @@ fn a_token_request_ends_with_its_session() {
     assert!(emulator.journal().is_empty());
 }
 
-fn cancelled(sent: bool) -> Value {
-    json!({ "outcome": "cancelled", "sent": sent })
+/// The result of a cancelled reset, and what is known of it.
+fn cancelled(reset: &str) -> Value {
+    json!({ "outcome": "cancelled", "reset": reset })
 }
 
 /// The results' JSON, in order.
@@ -710,17 +734,23 @@ fn cancel_takes_effect_at_once_in_a_stalled_request() {
     assert_eq!(session.cancel(), Status::OK);
     // No waiting: what cancel did is there when it returns. The server never answers, so nothing else could be.
     let events = [before, session.rest_at_once()].concat();
-    let succeeded = json!({ "outcome": "succeeded" });
+    let succeeded = json!({ "outcome": "succeeded", "attempts": 1 });
     assert_eq!(
         outcomes(&events),
-        [succeeded, cancelled(true), cancelled(false), cancelled(false)]
+        [
+            succeeded,
+            cancelled("unknown"),
+            cancelled("notSent"),
+            cancelled("notSent")
+        ]
     );
     let end = session.progress();
-    assert_eq!((end.submitted, end.settled, end.succeeded, end.failed), (4, 4, 1, 0));
+    assert_eq!((end.submitted, end.delivered, end.succeeded, end.failed), (4, 4, 1, 0));
     assert_eq!(
-        (end.cancelled, end.cancelled_sent, end.in_flight, end.queued),
-        (3, 1, 0, 0)
+        (end.cancelled, end.cancelled_not_sent, end.cancelled_unknown),
+        (3, 2, 1)
     );
+    assert_eq!((end.in_flight, end.queued), (0, 0));
     assert_eq!(emulator.journal().len(), 2, "what was not sent stays so");
     session.events_until(|| emulator.stats().running == 0);
     assert_eq!(session.cancel(), Status::OK, "once more does nothing");
@@ -741,12 +771,12 @@ fn cancel_takes_effect_at_once_while_the_throttle_is_waited_for() {
     for number in 1..=9 {
         session.submit(&item(number));
     }
-    let before = session.events_until(|| session.progress().succeeded == 2 && session.progress().throttled == 7);
-    assert!(session.progress().throttle_wait_ms > 0);
+    let before = session.events_until(|| session.progress().succeeded == 2 && session.progress().waiting == 7);
+    assert!(session.progress().wait_ms > 0);
     assert_eq!(session.cancel(), Status::OK);
     let events = [before, session.rest_at_once()].concat();
-    assert_eq!(outcomes(&events)[2..], vec![cancelled(false); 7]);
-    assert_eq!(session.progress().throttled, 0);
+    assert_eq!(outcomes(&events)[2..], vec![cancelled("notSent"); 7]);
+    assert_eq!(session.progress().waiting, 0);
 }
 
 #[test]
@@ -764,7 +794,7 @@ fn cancel_takes_effect_at_once_in_a_pause_before_a_retry() {
     assert_eq!(session.progress().queued, 1);
     assert_eq!(session.cancel(), Status::OK);
     // A request of it went out, so it is not called unsent, although the service refused it.
-    assert_eq!(outcomes(&session.rest_at_once()), [cancelled(true)]);
+    assert_eq!(outcomes(&session.rest_at_once()), [cancelled("unknown")]);
 }
 
 #[test]
@@ -777,7 +807,17 @@ fn an_item_whose_settings_were_changed_counts_as_sent() {
     session.submit(&changed);
     session.events_until(|| emulator.journal().len() == 2);
     assert_eq!(session.cancel(), Status::OK);
-    assert_eq!(outcomes(&session.rest_at_once()), [cancelled(true)]);
+    let known = json!({ "outcome": "cancelled", "settings": "done", "reset": "unknown" });
+    assert_eq!(outcomes(&session.rest_at_once()), [known]);
+    let end = session.progress();
+    assert_eq!(
+        (
+            end.cancelled_settings_done,
+            end.cancelled_unknown,
+            end.cancelled_not_sent
+        ),
+        (1, 1, 0)
+    );
 }
 
 #[test]
@@ -801,7 +841,7 @@ fn cancel_wakes_whoever_waits() {
         begun.wait();
         assert_eq!(session.cancel(), Status::OK);
         assert_eq!(submitting.join().expect("submit returns"), Status::INVALID_STATE);
-        assert_eq!(taking.join().expect("next returns").json, cancelled(true));
+        assert_eq!(taking.join().expect("next returns").json, cancelled("unknown"));
     });
 }
 

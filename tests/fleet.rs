@@ -140,10 +140,14 @@ mod pacing {
         }
         assert_eq!(second, 20);
         session.events_until(|| accepted_in(emulator, 1) == 20 && accepted_in(emulator, 2) == 20);
-        session.events_until(|| session.progress().succeeded == 40 && session.progress().throttled == first - 20);
+        session.events_until(|| session.progress().succeeded == 40 && session.progress().waiting == first - 20);
         assert_eq!(session.cancel(), Status::OK);
         let progress = session.progress();
-        assert_eq!((progress.succeeded, progress.cancelled_sent), (40, 0), "{progress:?}");
+        assert_eq!(
+            (progress.succeeded, progress.cancelled_unknown),
+            (40, 0),
+            "{progress:?}"
+        );
     }
 
     #[test]
@@ -341,7 +345,7 @@ mod window {
         );
         session.events_until(|| session.progress().succeeded == MOST_UNSETTLED - 1);
         assert_eq!(session.progress().submitted, MOST_UNSETTLED);
-        assert_eq!(session.progress().settled, 0, "all of them wait for the first");
+        assert_eq!(session.progress().delivered, 0, "all of them wait for the first");
         assert_eq!(session.cancel(), Status::OK);
         assert_eq!(session.rest_at_once().len() as u64, MOST_UNSETTLED);
     }
@@ -370,14 +374,14 @@ mod faults {
                 "succeeded" => 1,
                 "failed" => {
                     failed += 1;
-                    assert!(result.error()["attempts"].as_u64() > Some(1), "{}", result.text);
+                    assert!(result.error()["data"]["Attempts"].as_u64() > Some(1), "{}", result.text);
                     0
                 }
                 other => panic!("item {number} is {other}"),
             };
             assert_eq!(times, expected, "item {number}: {}", result.text);
         }
-        let progress = run.progress;
+        let progress = &run.progress;
         assert_eq!(journal.len() as u64, progress.requests);
         assert_eq!(progress.requests, u64::from(count) + progress.retries);
         assert_eq!(
@@ -438,7 +442,7 @@ mod faults {
                 "{}",
                 result.text
             );
-            assert_eq!(result.error()["attempts"], 2);
+            assert_eq!(result.error()["data"]["Attempts"], 2);
         }
     }
 

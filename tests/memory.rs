@@ -14,7 +14,7 @@ fn an_error_that_nobody_wants_takes_no_memory() {
     let before = resident();
     for _ in 0..TIMES {
         // SAFETY: the text lives through the call, and the output may be NULL.
-        let status = unsafe { (f.apimbc_item_check)(text.as_ptr(), text.len(), null_mut()) };
+        let status = unsafe { (f.apimbc_item_describe)(text.as_ptr(), text.len(), null_mut(), null_mut()) };
         assert_eq!(status, Status::INVALID_ARGUMENT);
     }
     let grown = resident().saturating_sub(before);

@@ -4,7 +4,7 @@
 use apim_emulator::{BucketSize, Config, ErrorDetail, Fault, FaultAction, InjectedAnswer};
 use serde_json::{Value, json};
 use test_support::{
-    CannedServer, Event, Kind, Options, Session, Status, TestEmulator, backend_id, backend_path, check_item, item,
+    CannedServer, Event, Kind, Options, Session, Status, TestEmulator, backend_id, backend_path, describe, item,
     item_in, random_token, reset_path, run, subscription,
 };
 
@@ -60,7 +60,7 @@ mod requests {
     fn a_reset_is_one_post_without_a_body() {
         let emulator = emulator();
         let run = run(&emulator.options(), [item(1)]);
-        assert_eq!(run.result().json, json!({ "outcome": "succeeded" }));
+        assert_eq!(run.result().json, json!({ "outcome": "succeeded", "attempts": 1 }));
         assert_eq!(emulator.sent(), [post(1)]);
         assert_eq!(emulator.journal()[0].status, 202);
         assert_eq!((run.progress.requests, run.progress.retries), (1, 0));
@@ -161,7 +161,7 @@ mod requests {
             "protocol": "soap",
             "url": "https://contoso.com/awesomeapi",
             "credentials": {
-                "certificate": ["thumbprint"],
+                "certificate": ["00112233445566778899aabbccddeeff00112233"],
                 "query": { "sv": ["x", "y"] },
                 "header": { "x-key": ["1"] },
                 "authorization": { "scheme": "Basic", "parameter": "abc" },
@@ -233,17 +233,17 @@ mod requests {
             page_size: 2,
             ..Config::default()
         });
-        let one = run(&emulator.options(), [with(item(3), json!({ "operation": "get" }))]);
+        let one = run(&emulator.options(), [with(item(3), json!({ "action": "get" }))]);
         assert_eq!(one.result().json["backend"]["name"], "3");
 
-        let service = json!({ "operation": "list", "resourceGroup": "Api-Default-WestUS", "service": "contoso" });
+        let service = json!({ "action": "list", "resourceGroup": "Api-Default-WestUS", "service": "contoso" });
         let mut names = Vec::new();
         let mut next = Value::Null;
         loop {
             let page = if next.is_null() {
                 service.clone()
             } else {
-                json!({ "operation": "list", "nextLink": next })
+                json!({ "action": "list", "nextLink": next })
             };
             let run = run(&emulator.options(), [page]);
             let result = &run.result().json;
@@ -277,7 +277,7 @@ mod requests {
             "file:///etc/passwd".into(),
             "page 2".into(),
         ] {
-            let run = run(&emulator.options(), [json!({ "operation": "list", "nextLink": link })]);
+            let run = run(&emulator.options(), [json!({ "action": "list", "nextLink": link })]);
             assert_eq!(run.result().code(), "InvalidItem", "{link}");
         }
         assert!(emulator.journal().is_empty() && elsewhere.journal().is_empty());
@@ -392,12 +392,20 @@ mod input {
                 "InvalidTimeUntilReset",
                 "2147483648",
             ),
-            (with(item(1), json!({ "after": 1.5 })), "InvalidItem", "JSON"),
-            (with(item(1), json!({ "after": "3" })), "InvalidItem", "JSON"),
-            (with(item(1), json!({ "unknown": 1 })), "InvalidItem", "JSON"),
-            (with(item(1), json!({ "operation": "delete" })), "InvalidItem", "JSON"),
+            (
+                with(item(1), json!({ "after": 1.5 })),
+                "InvalidItem",
+                "'after' is a number. It must be a whole number",
+            ),
+            (
+                with(item(1), json!({ "after": "3" })),
+                "InvalidItem",
+                "'after' is a string. It must be a whole number",
+            ),
+            (with(item(1), json!({ "unknown": 1 })), "InvalidItem", "'unknown'"),
+            (with(item(1), json!({ "action": "delete" })), "InvalidItem", "'action'"),
             (with(item(1), json!({ "nextLink": "x" })), "InvalidItem", "nextLink"),
-            (settings(json!({ "title": "x" })), "InvalidItem", "JSON"),
+            (settings(json!({ "title": "x" })), "InvalidItem", "'title'"),
             (settings(json!({ "protocol": "" })), "InvalidProtocol", "''"),
             (settings(json!({ "protocol": "ftp" })), "InvalidProtocol", "'ftp'"),
             (settings(json!({ "url": "" })), "InvalidUrl", "0 characters"),
@@ -431,7 +439,7 @@ mod input {
                 "blank",
             ),
             (
-                credential(json!({ "certificate": vec!["x"; 33] })),
+                credential(json!({ "certificate": vec!["00112233445566778899aabbccddeeff00112233"; 33] })),
                 "InvalidCredential",
                 "33",
             ),
@@ -445,7 +453,11 @@ mod input {
                 "InvalidCredential",
                 "no name",
             ),
-            (credential(json!({ "header": { "x-key": "1" } })), "InvalidItem", "JSON"),
+            (
+                credential(json!({ "header": { "x-key": 1 } })),
+                "InvalidCredential",
+                "Credential.Header['x-key'] is a number",
+            ),
             (
                 credential(json!({ "authorization": { "scheme": "Basic" } })),
                 "InvalidCredential",
@@ -491,11 +503,11 @@ mod input {
             assert!(result.message().contains(names.as_str()), "{names} is not in {error}");
             assert_eq!(error["category"], "InvalidArgument", "{item}");
             assert_eq!(
-                (&error["fatal"], &error["attempts"]),
+                (&error["fatal"], &error["data"]["Attempts"]),
                 (&json!(false), &json!(0)),
                 "{item}"
             );
-            assert_eq!(error.get("status"), None, "{item}");
+            assert_eq!(error["data"].get("Status"), None, "{item}");
         }
         assert_eq!(emulator.sent(), [""; 0]);
         assert_eq!((run.progress.failed, run.progress.requests), (bad.len() as u64, 0));
@@ -504,7 +516,7 @@ mod input {
     #[test]
     fn the_check_of_an_item_says_the_same() {
         for (item, code, _) in bad_items() {
-            let error = check_item(&item).expect_err("it is refused");
+            let error = describe(&item).expect_err("it is refused");
             assert_eq!(error["code"], code, "{item}: {error}");
         }
     }
@@ -534,7 +546,7 @@ mod input {
                 json!({ "settings": { "credentials": { "certificate": vec!["x"; 32] } } }),
             ),
         ] {
-            assert_eq!(check_item(&item), Ok(()), "{item}");
+            assert_eq!(describe(&item).map(drop), Ok(()), "{item}");
         }
     }
 
@@ -594,14 +606,17 @@ mod retries {
         let run = run(&emulator.options().tries(3), [item(1)]);
         let error = run.result().error();
         assert_eq!(
-            (&error["code"], &error["status"]),
+            (&error["code"], &error["data"]["Status"]),
             (&json!("ServiceUnavailable"), &json!(503))
         );
         assert_eq!(
-            (&error["category"], &error["attempts"]),
+            (&error["category"], &error["data"]["Attempts"]),
             (&json!("ResourceUnavailable"), &json!(3))
         );
-        assert_eq!((&error["operation"], &error["fatal"]), (&json!("reset"), &json!(false)));
+        assert_eq!(
+            (&error["data"]["Step"], &error["fatal"]),
+            (&json!("reset"), &json!(false))
+        );
         assert_eq!(emulator.sent(), [post(1), post(1), post(1)]);
     }
 
@@ -619,7 +634,10 @@ mod retries {
             let run = run(&emulator.options(), [item(1)]);
             let error = run.result().error();
             assert_eq!((&error["code"], &error["category"]), (&json!(code), &json!(category)));
-            assert_eq!((&error["status"], &error["attempts"]), (&json!(status), &json!(1)));
+            assert_eq!(
+                (&error["data"]["Status"], &error["data"]["Attempts"]),
+                (&json!(status), &json!(1))
+            );
             assert_eq!(emulator.journal().len(), 1, "{status}");
         }
     }
@@ -643,7 +661,7 @@ mod retries {
                 (&error["code"], &error["category"]),
                 (&json!("ConnectionFailed"), &json!("ConnectionError"))
             );
-            assert_eq!(error["attempts"], 2);
+            assert_eq!(error["data"]["Attempts"], 2);
         }
     }
 
@@ -660,7 +678,7 @@ mod retries {
             (&error["code"], &error["category"]),
             (&json!("TimedOut"), &json!("OperationTimeout"))
         );
-        assert_eq!(error["attempts"], 2);
+        assert_eq!(error["data"]["Attempts"], 2);
         assert!(results[1].message().contains("AZAPIM_TIMEOUT_SECONDS"), "{error}");
     }
 
@@ -673,7 +691,7 @@ mod retries {
         let run = run(&options.tries(2), [item(1)]);
         let error = run.result().error();
         assert_eq!(
-            (&error["code"], &error["attempts"]),
+            (&error["code"], &error["data"]["Attempts"]),
             (&json!("ConnectionFailed"), &json!(2))
         );
         assert!(run.result().message().contains("127.0.0.1"), "{error}");
@@ -760,11 +778,8 @@ mod retries {
         session.submit(&item(1));
         session.events_until(|| session.progress().refusals == 1 && session.progress().queued == 1);
         let progress = session.progress();
-        assert_eq!(progress.throttled, 1, "{progress:?}");
-        assert!(
-            (3_500_000..=3_600_000).contains(&progress.throttle_wait_ms),
-            "{progress:?}"
-        );
+        assert_eq!(progress.waiting, 1, "{progress:?}");
+        assert!((3_500_000..=3_600_000).contains(&progress.wait_ms), "{progress:?}");
         assert_eq!((progress.refusals, progress.requests), (1, 1));
     }
 
@@ -790,7 +805,7 @@ mod retries {
             let run = run(&server.options(), [item(1)]);
             assert_eq!(run.result().outcome(), "failed");
             assert_eq!(
-                run.result().error()["status"],
+                run.result().error()["data"]["Status"],
                 status[..3].parse::<u16>().expect("a number")
             );
             assert_eq!(server.received().len(), 1);
@@ -831,7 +846,24 @@ mod failures {
         let run = run(&emulator.options(), [item(1)]);
         let error = run.result().error();
         assert_eq!(error["code"], "ValidationError");
-        assert_eq!(error["message"], "One or more fields contain incorrect values:");
+        let about =
+            "Backend '1' of service 'contoso' in resource group 'Api-Default-WestUS': its connection was not reset.";
+        assert_eq!(
+            error["message"],
+            format!("One or more fields contain incorrect values: {about}")
+        );
+        let id = error["data"]["RequestId"].as_str().expect("an id");
+        let text = [
+            "",
+            "Error Code: ValidationError",
+            "Error Message: One or more fields contain incorrect values:",
+            &format!("Request Id: {id}"),
+            "Error Details:",
+            "\t[Code= ValidationError, Message= The URL is refused., Target= url]",
+            "\t[Code= Other, Message= And more., Target= ]",
+            about,
+        ];
+        assert_eq!(error["text"], text.join("\n"));
         assert_eq!(
             error["details"],
             json!([
@@ -839,11 +871,11 @@ mod failures {
                 { "code": "Other", "message": "And more." },
             ])
         );
-        for id in ["requestId", "correlationId", "clientRequestId"] {
-            assert_eq!(error[id].as_str().map(str::len), Some(36), "{id} in {error}");
+        for id in ["RequestId", "CorrelationId", "ClientRequestId"] {
+            assert_eq!(error["data"][id].as_str().map(str::len), Some(36), "{id} in {error}");
         }
         assert_eq!(
-            (&error["settingsChanged"], &error["resetDone"]),
+            (&error["data"]["SettingsChanged"], &error["data"]["ResetDone"]),
             (&json!(false), &json!(false))
         );
     }
@@ -860,11 +892,14 @@ mod failures {
         let run = run(&server.options(), [item(1)]);
         let error = run.result().error();
         assert_eq!(
-            (&error["requestId"], &error["correlationId"]),
+            (&error["data"]["RequestId"], &error["data"]["CorrelationId"]),
             (&json!("the-request"), &json!("the-correlation"))
         );
         let sent = &server.received()[0];
-        assert_eq!(error["clientRequestId"].as_str(), sent.header("x-ms-client-request-id"));
+        assert_eq!(
+            error["data"]["ClientRequestId"].as_str(),
+            sent.header("x-ms-client-request-id")
+        );
     }
 
     #[test]
@@ -908,8 +943,14 @@ mod failures {
             };
             emulator.add_fault(Fault::new("", answer(refusal)));
             let run = run(&emulator.options(), [item(1)]);
-            assert_eq!((run.result().code(), run.result().message()), (code, message), "{body}");
-            assert_eq!(run.result().error()["status"], 409);
+            let about = "Backend '1' of service 'contoso' in resource group 'Api-Default-WestUS': its connection was not reset.";
+            let message = format!("{message} {about}");
+            assert_eq!(
+                (run.result().code(), run.result().message()),
+                (code, message.as_str()),
+                "{body}"
+            );
+            assert_eq!(run.result().error()["data"]["Status"], 409);
         }
     }
 
@@ -921,7 +962,7 @@ mod failures {
         let run = run(&emulator.options(), [changed]);
         let error = run.result().error();
         assert_eq!(
-            (&error["operation"], &error["settingsChanged"]),
+            (&error["data"]["Step"], &error["data"]["SettingsChanged"]),
             (&json!("settings"), &json!(false))
         );
         assert_eq!(emulator.sent(), [patch(1, json!({ "protocol": "http" }))]);
@@ -935,10 +976,10 @@ mod failures {
         let run = run(&emulator.options(), [changed]);
         let error = run.result().error();
         assert_eq!(
-            (&error["operation"], &error["resetDone"]),
+            (&error["data"]["Step"], &error["data"]["ResetDone"]),
             (&json!("reset"), &json!(false))
         );
-        assert_eq!(error["settingsChanged"], true);
+        assert_eq!(error["data"]["SettingsChanged"], true);
         let said = "settings were changed, and its connection was not reset";
         assert!(run.result().message().contains(said), "{error}");
         assert_eq!(emulator.journal().len(), 2);
@@ -951,10 +992,10 @@ mod failures {
         let run = run(&emulator.options(), [with(item(1), json!({ "passThru": true }))]);
         let error = run.result().error();
         assert_eq!(
-            (&error["operation"], &error["resetDone"]),
+            (&error["data"]["Step"], &error["data"]["ResetDone"]),
             (&json!("get"), &json!(true))
         );
-        assert!(run.result().message().contains("The connection was reset"), "{error}");
+        assert!(run.result().message().contains("its connection was reset"), "{error}");
     }
 
     #[test]
@@ -974,14 +1015,14 @@ mod failures {
                 (&json!("InvalidResponse"), &json!("InvalidResult"))
             );
             assert_eq!(
-                (&error["resetDone"], &error["attempts"]),
+                (&error["data"]["ResetDone"], &error["data"]["Attempts"]),
                 (&json!(true), &json!(1)),
                 "{body}"
             );
-            for id in ["requestId", "correlationId", "clientRequestId"] {
-                assert!(error[id].is_string(), "{id} is not in {error}");
+            for id in ["RequestId", "CorrelationId", "ClientRequestId"] {
+                assert!(error["data"][id].is_string(), "{id} is not in {error}");
             }
-            assert!(run.result().message().contains("The connection was reset"), "{error}");
+            assert!(run.result().message().contains("its connection was reset"), "{error}");
         }
     }
 
@@ -995,7 +1036,7 @@ mod failures {
                 ..InjectedAnswer::default()
             };
             emulator.add_fault(Fault::new("", answer(nonsense)).method("GET"));
-            let service = json!({ "operation": "list", "resourceGroup": "Api-Default-WestUS", "service": "contoso" });
+            let service = json!({ "action": "list", "resourceGroup": "Api-Default-WestUS", "service": "contoso" });
             let run = run(&emulator.options(), [service]);
             assert_eq!(run.results()[0].json["error"]["code"], "InvalidResponse", "{body}");
         }
@@ -1048,7 +1089,7 @@ mod failures {
         let run = run(&server.options(), [item(1)]);
         assert!(run.result().text.len() < 1024, "{} bytes", run.result().text.len());
         assert_eq!(
-            (run.result().code(), &run.result().error()["status"]),
+            (run.result().code(), &run.result().error()["data"]["Status"]),
             ("BadRequest", &json!(400))
         );
     }
@@ -1098,7 +1139,7 @@ mod failures {
         let error = fatal.error();
         assert_eq!(error["code"], "CertificateRejected", "{error}");
         assert_eq!(error["category"], "SecurityError");
-        assert_eq!((&error["fatal"], &error["attempts"]), (&json!(true), &json!(1)));
+        assert_eq!((&error["fatal"], &error["data"]["Attempts"]), (&json!(true), &json!(1)));
         assert!(fatal.message().contains("SSL_CERT_FILE"), "{error}");
         assert!(emulator.journal().is_empty());
     }
@@ -1147,7 +1188,7 @@ mod sign_in {
         let result = session.event();
         let error = result.error();
         assert_eq!(
-            (&error["code"], &error["status"]),
+            (&error["code"], &error["data"]["Status"]),
             (&json!("InvalidAuthenticationToken"), &json!(401))
         );
         assert_eq!(
@@ -1443,7 +1484,7 @@ mod throttle_headers {
         let session = Session::start(&emulator.options());
         session.submit(&item(1));
         session.submit(&item(2));
-        session.submit(&with(item(3), json!({ "operation": "get" })));
+        session.submit(&with(item(3), json!({ "action": "get" })));
         session.events_until(|| session.progress().succeeded == 2);
         let sent = emulator.sent();
         assert!(sent.contains(&post(1)) && sent.contains(&get(3)), "{sent:?}");

@@ -7,16 +7,23 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+/// How many tables there may be.
+const TABLES: usize = 2;
+
 /// Handles of one type of object.
 pub(super) struct Handles<T> {
+    /// Which of the tables this is; the numbers of no two are the same.
+    table: usize,
     objects: RwLock<Option<HashMap<usize, Arc<T>>>>,
     next: AtomicUsize,
 }
 
 impl<T> Handles<T> {
-    /// An empty table.
-    pub const fn new() -> Self {
+    /// An empty table, the `table`th of [`TABLES`].
+    pub const fn new(table: usize) -> Self {
+        assert!(table < TABLES);
         Self {
+            table,
             objects: RwLock::new(None),
             next: AtomicUsize::new(1),
         }
@@ -25,7 +32,8 @@ impl<T> Handles<T> {
     /// Makes a handle for an object.
     pub fn insert(&self, object: T) -> usize {
         // Steps of 16 look like any allocator's addresses to callers that check alignment.
-        let handle = self.next.fetch_add(1, Ordering::Relaxed).wrapping_mul(16);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let handle = number.wrapping_mul(TABLES).wrapping_add(self.table).wrapping_mul(16);
         self.objects
             .write()
             .unwrap_or_else(PoisonError::into_inner)

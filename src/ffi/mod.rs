@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 pub use status::{EventKind, Status};
 
+use crate::describe;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::{self, Event, Next, Session as EngineSession, Submitted};
@@ -22,10 +24,7 @@ use handles::Handles;
 use memory::{text, write};
 
 /// The version of this interface. A caller compares it with what `apimbc_abi_version` gives before any other call.
-pub const ABI_VERSION: u32 = 1;
-
-/// How many values `apimbc_session_progress` knows.
-pub const PROGRESS_VALUES: usize = 13;
+pub const ABI_VERSION: u32 = 2;
 
 /// A session: takes items, gives events. Made by `apimbc_session_new`, ended by `apimbc_session_free`. Every function
 /// may be called on it from any thread, also at once.
@@ -38,8 +37,9 @@ pub struct Buffer {
     _opaque: [u8; 0],
 }
 
-static SESSIONS: Handles<EngineSession> = Handles::new();
-static BUFFERS: Handles<Zeroizing<Vec<u8>>> = Handles::new();
+// Number spaces of their own: a session's handle is never a buffer's.
+static SESSIONS: Handles<EngineSession> = Handles::new(0);
+static BUFFERS: Handles<Zeroizing<Vec<u8>>> = Handles::new(1);
 
 fn guarded(body: impl FnOnce() -> Result<Status, Status>) -> Status {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -117,35 +117,48 @@ pub extern "C" fn apimbc_buffer_free(buffer: *mut Buffer) {
     let _ = catch_unwind(|| drop(BUFFERS.remove(buffer.addr())));
 }
 
-/// Whether an item (JSON) would be accepted: `OK`, or `INVALID_ARGUMENT` with the reason in `error`. Sends nothing.
+/// Checks an item (JSON) and describes what it would do. Sends nothing and needs no session. `OK`: the description (JSON)
+/// is in `description`; `INVALID_ARGUMENT`: the reason is in `error`.
 ///
 /// # Safety
-/// `item` is readable for `item_length` bytes; `error` is NULL or points to a place for a pointer. The buffer is the
-/// caller's to free.
+/// `item` is readable for `item_length` bytes; `description` and `error` each are NULL or point to a place for a pointer.
+/// The buffers are the caller's to free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apimbc_item_check(item: *const u8, item_length: usize, error: *mut *mut Buffer) -> Status {
+pub unsafe extern "C" fn apimbc_item_describe(
+    item: *const u8,
+    item_length: usize,
+    description: *mut *mut Buffer,
+    error: *mut *mut Buffer,
+) -> Status {
     guarded(|| {
         // SAFETY: the caller's contract for `item`.
         let item = unsafe { text(item, item_length) }?;
-        session::check(item).map_err(|e| {
+        let described = describe::describe(item).map_err(|e| {
             // SAFETY: the caller's contract for `error`.
             unsafe { give_error(error, &e) };
             Status::InvalidArgument
         })?;
+        if !description.is_null() {
+            // SAFETY: the caller's contract for `description`.
+            unsafe { write(description, new_buffer(described.into_bytes())) };
+        }
         Ok(Status::Ok)
     })
 }
 
-/// Starts a session with options (JSON; the empty text stands for `{}`). Nothing is sent, and no token is asked for,
-/// before the first item. On `INVALID_ARGUMENT` and `FAILED` the reason is in `error`.
+/// Starts a session with options (JSON; the empty text stands for `{}`) in an environment: the whole of it, as entries
+/// `NAME=value` with a NUL between them. NULL: the process's own; not NULL with a length of 0: an empty one. Nothing is
+/// sent, and no token is asked for, before the first item. On `INVALID_ARGUMENT` and `FAILED` the reason is in `error`.
 ///
 /// # Safety
-/// `options` is readable for `options_length` bytes; `session` points to a place for a pointer; `error` is NULL or
-/// does. The session is the caller's to free, the buffer too.
+/// `options` is readable for `options_length` bytes and `environment` for `environment_length`; `session` points to a
+/// place for a pointer; `error` is NULL or does. The session is the caller's to free, the buffer too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apimbc_session_new(
     options: *const u8,
     options_length: usize,
+    environment: *const u8,
+    environment_length: usize,
     session: *mut *mut Session,
     error: *mut *mut Buffer,
 ) -> Status {
@@ -158,7 +171,13 @@ pub unsafe extern "C" fn apimbc_session_new(
             "" => "{}",
             options => options,
         };
-        let started = EngineSession::start(options).map_err(|e| {
+        // SAFETY: the caller's contract for `environment`.
+        let block = unsafe { text(environment, environment_length) }?;
+        let environment = match environment.is_null() {
+            true => Environment::of_process(),
+            false => Environment::from_block(block),
+        };
+        let started = EngineSession::start(options, environment).map_err(|e| {
             let status = match e.category {
                 crate::error::Category::InvalidArgument => Status::InvalidArgument,
                 _ => Status::Failed,
@@ -237,7 +256,7 @@ pub unsafe extern "C" fn apimbc_session_next(
             Event::Result { .. } => EventKind::Result,
             Event::TokenRequest(_) => EventKind::TokenRequest,
             Event::Log { .. } => EventKind::Log,
-            Event::Fatal(_) => EventKind::Fatal,
+            Event::Fatal { .. } => EventKind::Fatal,
         };
         // SAFETY: the caller's contract for the three outputs.
         unsafe {
@@ -249,26 +268,38 @@ pub unsafe extern "C" fn apimbc_session_next(
     })
 }
 
-/// Fills `values` with as many counts of the session as `count` allows; `docs/abi.md` lists them. Values that this
-/// version does not know are set to 0.
+/// Gives how far the session is, as a JSON object with a name for each value (`docs/abi.md`, "Progress").
 ///
 /// # Safety
-/// `values` points to a place for `count` values.
+/// `progress` points to a place for a pointer. The buffer is the caller's to free.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn apimbc_session_progress(session: *const Session, values: *mut u64, count: usize) -> Status {
+pub unsafe extern "C" fn apimbc_session_progress(session: *const Session, progress: *mut *mut Buffer) -> Status {
     guarded(|| {
         let session = self::session(session)?;
-        if values.is_null() {
+        if progress.is_null() {
             return Err(Status::NullArgument);
         }
-        if count > isize::MAX as usize / size_of::<u64>() {
-            return Err(Status::InvalidArgument);
+        let buffer = new_buffer(session.progress().to_json().into_bytes());
+        // SAFETY: the caller's contract for `progress`.
+        unsafe { write(progress, buffer) };
+        Ok(Status::Ok)
+    })
+}
+
+/// Gives the number below which every item is delivered: its event was taken, or it had none. What the caller keeps of
+/// those items is not needed any more. Costs next to nothing.
+///
+/// # Safety
+/// `delivered` points to a place for a number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apimbc_session_delivered(session: *const Session, delivered: *mut u64) -> Status {
+    guarded(|| {
+        let session = self::session(session)?;
+        if delivered.is_null() {
+            return Err(Status::NullArgument);
         }
-        let known = session.progress().values();
-        for at in 0..count {
-            // SAFETY: the caller's contract for `values`; `at` stays below `count`.
-            unsafe { write(values.wrapping_add(at), known.get(at).copied().unwrap_or(0)) };
-        }
+        // SAFETY: the caller's contract for `delivered`.
+        unsafe { write(delivered, session.delivered()) };
         Ok(Status::Ok)
     })
 }

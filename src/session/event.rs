@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::credential::TokenRequest;
-use crate::error::Error;
+use crate::error::{Error, Known};
+use crate::target::printable;
 use crate::trace::Level;
 
 /// How an item ended.
@@ -13,16 +14,15 @@ use crate::trace::Level;
 pub(crate) enum Outcome {
     /// Done. `output` is the body of a GET, where the item asked for one.
     Succeeded {
+        /// How many requests the item took.
+        attempts: u32,
         /// The resource, or the page of resources, as the service sent it.
         output: Option<Output>,
     },
     /// Not done, and why.
     Failed(Box<Error>),
-    /// Given up because the session was cancelled.
-    Cancelled {
-        /// True: a request went out and its answer was not awaited.
-        sent: bool,
-    },
+    /// Ended because the session was cancelled; what is known of its steps.
+    Cancelled(Known),
 }
 
 /// JSON that the service sent, checked to be JSON and passed on as it is.
@@ -54,7 +54,12 @@ pub(crate) enum Event {
         text: String,
     },
     /// The session cannot go on.
-    Fatal(Box<Error>),
+    Fatal {
+        /// Why.
+        error: Box<Error>,
+        /// The item whose request showed it.
+        item: Option<u64>,
+    },
 }
 
 impl Event {
@@ -63,7 +68,7 @@ impl Event {
         match self {
             Event::Result { index, .. } => *index,
             Event::TokenRequest(request) => request.number,
-            Event::Log { .. } | Event::Fatal(_) => 0,
+            Event::Log { .. } | Event::Fatal { .. } => 0,
         }
     }
 
@@ -76,8 +81,11 @@ impl Event {
                 tenant: request.tenant.as_deref(),
                 refresh: request.refresh,
             }),
-            Event::Log { level, text } => serde_json::to_string(&LogJson { level: *level, text }),
-            Event::Fatal(error) => serde_json::to_string(&ErrorJson { error }),
+            Event::Log { level, text } => serde_json::to_string(&LogJson {
+                level: *level,
+                text: &printable(text),
+            }),
+            Event::Fatal { error, item } => serde_json::to_string(&FatalJson { error, item: *item }),
         };
         json.expect("members of plain types are always written")
     }
@@ -98,14 +106,17 @@ struct LogJson<'a> {
 }
 
 #[derive(Serialize)]
-struct ErrorJson<'a> {
+struct FatalJson<'a> {
     error: &'a Error,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<u64>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "camelCase")]
 enum OutcomeJson<'a> {
     Succeeded {
+        attempts: u32,
         #[serde(skip_serializing_if = "Option::is_none")]
         backend: Option<&'a RawValue>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,9 +127,7 @@ enum OutcomeJson<'a> {
     Failed {
         error: &'a Error,
     },
-    Cancelled {
-        sent: bool,
-    },
+    Cancelled(Known),
 }
 
 /// A page of a list, as the service documents it.
@@ -149,30 +158,22 @@ impl Output {
 impl Outcome {
     fn to_json(&self) -> String {
         let json = match self {
-            Outcome::Succeeded { output: None } => OutcomeJson::Succeeded {
-                backend: None,
-                backends: None,
-                next_link: None,
-            },
-            Outcome::Succeeded {
-                output: Some(Output::Backend(body)),
-            } => OutcomeJson::Succeeded {
-                backend: serde_json::from_slice(body).ok(),
-                backends: None,
-                next_link: None,
-            },
-            Outcome::Succeeded {
-                output: Some(Output::Page(body)),
-            } => {
-                let page: Option<Page> = serde_json::from_slice(body).ok();
+            Outcome::Succeeded { attempts, output } => {
+                let (mut backend, mut page) = (None, None);
+                match output {
+                    Some(Output::Backend(body)) => backend = serde_json::from_slice(body).ok(),
+                    Some(Output::Page(body)) => page = serde_json::from_slice::<Page>(body).ok(),
+                    None => {}
+                }
                 OutcomeJson::Succeeded {
-                    backend: None,
+                    attempts: *attempts,
+                    backend,
                     backends: page.as_ref().map(|p| p.value),
                     next_link: page.and_then(|p| p.next_link).filter(|l| !l.is_empty()),
                 }
             }
             Outcome::Failed(error) => OutcomeJson::Failed { error },
-            Outcome::Cancelled { sent } => OutcomeJson::Cancelled { sent: *sent },
+            Outcome::Cancelled(known) => OutcomeJson::Cancelled(*known),
         };
         serde_json::to_string(&json).expect("members of plain types are always written")
     }

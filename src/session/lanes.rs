@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use zeroize::Zeroizing;
 
-use crate::error::Operation;
+use crate::error::Step;
 use crate::item::Action;
 use crate::throttle::{Bucket, Kind, Pass};
 
@@ -15,20 +15,23 @@ pub(crate) struct Job {
     /// The item's number.
     pub index: u64,
     pub action: Action,
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// Which subscription it belongs to: an index into the lanes' list.
     pub subscription: u32,
     pub after: Option<u32>,
     pub settings: Option<Zeroizing<Vec<u8>>>,
     pub pass_thru: bool,
     /// The request that comes next.
-    pub step: Operation,
+    pub step: Step,
     /// Tries of that request so far that failed in a way that may pass.
     pub tries: u32,
     /// Refusals of that request with 429.
     pub refusals: u32,
     /// A 401 to that request was answered with a new token already.
     pub reauthenticated: bool,
+    /// Requests of the item so far, for all its steps.
+    pub requests: u32,
+    pub has_settings: bool,
     pub settings_changed: bool,
     pub reset_done: bool,
 }
@@ -36,8 +39,8 @@ pub(crate) struct Job {
 impl Job {
     fn kind(&self) -> Kind {
         match self.step {
-            Operation::Get => Kind::Read,
-            Operation::Settings | Operation::Reset => Kind::Write,
+            Step::Get => Kind::Read,
+            Step::Settings | Step::Reset => Kind::Write,
         }
     }
 }

@@ -8,6 +8,7 @@ mod event;
 mod lanes;
 mod options;
 mod order;
+mod progress;
 mod worker;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,9 +19,11 @@ use url::Url;
 
 use crate::cloud::Cloud;
 use crate::credential::{CallerTokens, TokenSource};
-use crate::error::{Error, Operation, Result};
+use crate::environment::Environment;
+use crate::error::{Error, Known, Result, Step};
 use crate::item::{Action, Defaults, Item};
 use crate::secret::Secret;
+use crate::target::Target;
 use crate::trace::Level;
 use crate::tuning::Tuning;
 use crate::{http_client, runtime, subscription};
@@ -30,6 +33,8 @@ use event::Outcome;
 use lanes::{Job, Lanes};
 use options::{CredentialSource, Options};
 use order::Order;
+pub(crate) use progress::Progress;
+use progress::{Pending, WaitReason};
 
 /// Items that a session holds at the most between taking them and handing their results over. It is also the bound of
 /// the wait for input order: while the oldest item has no result, this many behind it are begun, no more.
@@ -58,45 +63,6 @@ pub(crate) enum Next {
     Pending,
     /// None will come any more.
     Done,
-}
-
-/// Counts of a session, in the order of the ABI.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Progress {
-    pub submitted: u64,
-    pub settled: u64,
-    pub succeeded: u64,
-    pub failed: u64,
-    pub cancelled: u64,
-    pub cancelled_sent: u64,
-    pub in_flight: u64,
-    pub queued: u64,
-    pub throttled: u64,
-    pub throttle_wait_ms: u64,
-    pub requests: u64,
-    pub refusals: u64,
-    pub retries: u64,
-}
-
-impl Progress {
-    /// The values as the ABI gives them.
-    pub fn values(&self) -> [u64; 13] {
-        [
-            self.submitted,
-            self.settled,
-            self.succeeded,
-            self.failed,
-            self.cancelled,
-            self.cancelled_sent,
-            self.in_flight,
-            self.queued,
-            self.throttled,
-            self.throttle_wait_ms,
-            self.requests,
-            self.refusals,
-            self.retries,
-        ]
-    }
 }
 
 /// A call that the session's state does not allow.
@@ -199,18 +165,18 @@ impl Core {
     }
 
     /// Ends the session: what has no result is cancelled.
-    fn close(&self, why: Option<Error>) {
+    fn close(&self, why: Option<(Error, Option<u64>)>) {
         let mut state = self.lock();
         if state.closed {
             return;
         }
         state.closed = true;
-        if let Some(error) = why {
-            state.notices.push_back(Event::Fatal(Box::new(error)));
+        if let Some((error, item)) = why {
+            let error = Box::new(error);
+            state.notices.push_back(Event::Fatal { error, item });
         }
-        let (unsent, unanswered) = state.order.cancel_rest();
-        state.counts.cancelled += unsent + unanswered;
-        state.counts.cancelled_sent += unanswered;
+        let State { order, counts, .. } = &mut *state;
+        order.cancel_rest(counts);
         state.counts.in_flight = 0;
         state.lanes.clear();
         state.delayed.clear();
@@ -236,11 +202,11 @@ impl Drop for Session {
 
 impl Session {
     /// Starts a session. Nothing is sent, and no token is asked for, before the first item.
-    pub fn start(options: &str) -> Result<Self> {
+    pub fn start(options: &str, environment: Environment) -> Result<Self> {
         let options = Options::parse(options)?;
         // Before anything that takes a lock: in a forked child it might be held for ever.
         let runtime = runtime::handle()?;
-        let environment = &options.environment;
+        let environment = &environment;
         let tuning = Tuning::from_environment(environment)?;
         let cloud = Cloud::resolve(environment, options.endpoint.as_deref(), options.audience.as_deref())?;
         let client = http_client::shared(environment)?;
@@ -258,7 +224,7 @@ impl Session {
         };
         let mut environment_tokens = match options.credential {
             CredentialSource::Environment => Some(TokenSource::from_environment(environment, &cloud, client.clone())?),
-            CredentialSource::Host => None,
+            CredentialSource::Caller => None,
         };
         let core = Arc::new_cyclic(|weak: &Weak<Core>| {
             let (tokens, caller_tokens) = match environment_tokens.take() {
@@ -311,7 +277,7 @@ impl Session {
         let parsed = Item::parse(
             item,
             &Defaults {
-                endpoint: &core.endpoint,
+                endpoint: Some(&core.endpoint),
                 subscription: &core.subscription,
             },
         );
@@ -334,8 +300,12 @@ impl Session {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        let index = state.order.open();
         state.counts.submitted += 1;
+        let (path, known) = match &parsed {
+            Ok(item) => (Some(item.path.clone()), item.known()),
+            Err(_) => (None, Known::default()),
+        };
+        let index = state.order.open(path, known);
         match parsed {
             Ok(item) => {
                 let subscription = state.lanes.subscription(&item.subscription);
@@ -406,15 +376,30 @@ impl Session {
         let throttled = throttled + refused.clone().count();
         let first_refused = refused.map(|((until, _), _)| *until).next();
         let until = [until, first_refused].into_iter().flatten().min();
+        let reason = match until {
+            None => None,
+            until if until == first_refused => Some(WaitReason::RetryAfter),
+            Some(_) => Some(WaitReason::Throttle),
+        };
         Progress {
-            settled: state.order.first(),
+            delivered: state.order.first(),
             queued: (state.lanes.queued() + state.delayed.len()) as u64,
-            throttled: throttled as u64,
-            throttle_wait_ms: until.map_or(0, |until| {
+            waiting: throttled as u64,
+            wait_ms: until.map_or(0, |until| {
                 until.saturating_duration_since(now).as_millis().max(1) as u64
             }),
-            ..state.counts
+            wait_reason: reason,
+            first_pending: state.order.first_pending().map(|(index, path)| Pending {
+                index,
+                target: path.and_then(Target::of_path),
+            }),
+            ..state.counts.clone()
         }
+    }
+
+    /// Items below this number need no input any more.
+    pub fn delivered(&self) -> u64 {
+        self.core.lock().order.first()
     }
 
     /// Answers a token request. False: no such request waits.
@@ -435,21 +420,11 @@ impl Session {
     }
 }
 
-/// Whether an item would be accepted; a session's own subscription is taken to be there.
-pub(crate) fn check(item: &str) -> Result<()> {
-    let subscription = Ok("00000000-0000-0000-0000-000000000000".to_owned());
-    let defaults = Defaults {
-        endpoint: "https://management.azure.com",
-        subscription: &subscription,
-    };
-    Item::parse(item, &defaults).map(|_| ())
-}
-
 fn job(index: u64, item: Item, subscription: u32) -> Job {
     let step = match item.action {
-        Action::Get | Action::List => Operation::Get,
-        Action::Reset if item.settings.is_some() => Operation::Settings,
-        Action::Reset => Operation::Reset,
+        Action::Get | Action::List => Step::Get,
+        Action::Reset if item.settings.is_some() => Step::Settings,
+        Action::Reset => Step::Reset,
     };
     Job {
         index,
@@ -457,12 +432,14 @@ fn job(index: u64, item: Item, subscription: u32) -> Job {
         path: item.path,
         subscription,
         after: item.after,
+        has_settings: item.settings.is_some(),
         settings: item.settings,
         pass_thru: item.pass_thru,
         step,
         tries: 0,
         refusals: 0,
         reauthenticated: false,
+        requests: 0,
         settings_changed: false,
         reset_done: false,
     }

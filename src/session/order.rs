@@ -1,14 +1,15 @@
 //! The results of a session in input order: a slot for each item from the oldest that is not done with to the newest.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::event::Outcome;
+use super::progress::Progress;
+use crate::error::{Known, State, Step};
 
 enum Slot {
-    /// No request of it has gone out.
-    Waiting,
-    /// A request of it has gone out.
-    Sent,
+    /// Not ended: where it goes, and what is known of its steps.
+    Open(Option<Arc<str>>, Known),
     /// Ended; waits for its turn.
     Settled(Outcome),
 }
@@ -21,6 +22,7 @@ pub(crate) struct Order {
     first: u64,
     /// Whether a success without output is passed over.
     skips_plain_success: bool,
+    first_cancelled: Option<(u64, Option<Arc<str>>)>,
 }
 
 impl Order {
@@ -33,8 +35,8 @@ impl Order {
     }
 
     /// Opens a slot for the next item and gives the item's number.
-    pub fn open(&mut self) -> u64 {
-        self.slots.push_back(Slot::Waiting);
+    pub fn open(&mut self, path: Option<Arc<str>>, known: Known) -> u64 {
+        self.slots.push_back(Slot::Open(path, known));
         self.first + self.slots.len() as u64 - 1
     }
 
@@ -55,16 +57,39 @@ impl Order {
 
     /// Notes that a request of the item has gone out. It stays so, whatever comes back: nothing that was sent is to be
     /// called unsent.
-    pub fn mark_sent(&mut self, index: u64) {
-        if let Some(slot @ Slot::Waiting) = self.slot(index) {
-            *slot = Slot::Sent;
+    pub fn mark_sent(&mut self, index: u64, step: Step) {
+        let Some(Slot::Open(_, known)) = self.slot(index) else {
+            return;
+        };
+        let passed = |state: &mut Option<State>| *state = state.map(|_| State::Done);
+        match step {
+            Step::Settings => known.settings = Some(State::Unknown),
+            Step::Reset => {
+                passed(&mut known.settings);
+                known.reset = Some(State::Unknown);
+            }
+            Step::Get => passed(&mut known.reset),
         }
+    }
+
+    /// The first item that has not ended, or was cancelled.
+    pub fn first_pending(&self) -> Option<(u64, Option<&str>)> {
+        if let Some((index, path)) = &self.first_cancelled {
+            return Some((*index, path.as_deref()));
+        }
+        self.slots
+            .iter()
+            .zip(self.first..)
+            .find_map(|(slot, index)| match slot {
+                Slot::Open(path, _) => Some((index, path.as_deref())),
+                Slot::Settled(_) => None,
+            })
     }
 
     /// Ends an item. False when it had ended already.
     pub fn settle(&mut self, index: u64, outcome: Outcome) -> bool {
         match self.slot(index) {
-            Some(slot @ (Slot::Waiting | Slot::Sent)) => {
+            Some(slot @ Slot::Open(..)) => {
                 *slot = Slot::Settled(outcome);
                 self.pass_over();
                 true
@@ -73,31 +98,33 @@ impl Order {
         }
     }
 
-    /// Ends every item that has not ended as cancelled; gives (never sent, sent and not answered).
-    pub fn cancel_rest(&mut self) -> (u64, u64) {
-        let (mut unsent, mut unanswered) = (0, 0);
-        for slot in &mut self.slots {
-            let sent = match slot {
-                Slot::Waiting => false,
-                Slot::Sent => true,
-                Slot::Settled(_) => continue,
+    /// Ends every item that has not ended as cancelled, and counts them.
+    pub fn cancel_rest(&mut self, counts: &mut Progress) {
+        for (slot, index) in self.slots.iter_mut().zip(self.first..) {
+            let Slot::Open(path, known) = slot else {
+                continue;
             };
-            if sent {
-                unanswered += 1;
-            } else {
-                unsent += 1;
+            if self.first_cancelled.is_none() {
+                self.first_cancelled = Some((index, path.take()));
             }
-            *slot = Slot::Settled(Outcome::Cancelled { sent });
+            let known = *known;
+            let states = [known.settings, known.reset];
+            let has = |state: State| states.contains(&Some(state));
+            counts.cancelled += 1;
+            counts.cancelled_not_sent += u64::from(!has(State::Unknown) && !has(State::Done));
+            counts.cancelled_unknown += u64::from(has(State::Unknown));
+            let settings_done = known.settings == Some(State::Done) && known.reset != Some(State::Done);
+            counts.cancelled_settings_done += u64::from(settings_done);
+            *slot = Slot::Settled(Outcome::Cancelled(known));
         }
         self.pass_over();
-        (unsent, unanswered)
     }
 
     fn pass_over(&mut self) {
         while self.skips_plain_success
             && matches!(
                 self.slots.front(),
-                Some(Slot::Settled(Outcome::Succeeded { output: None }))
+                Some(Slot::Settled(Outcome::Succeeded { output: None, .. }))
             )
         {
             self.slots.pop_front();

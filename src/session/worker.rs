@@ -12,10 +12,11 @@ use super::Core;
 use super::event::{Event, Outcome, Output};
 use super::lanes::{Cleared, Job};
 use crate::credential::Token;
-use crate::error::{Category, Error, Operation};
+use crate::error::{Category, Error, Known, State, Step};
 use crate::exchange::{Answer, Failure, Request};
 use crate::item::Action;
 use crate::retry;
+use crate::target::Target;
 use crate::throttle::{self, BucketKey, Kind, Observation};
 use crate::trace::{self, Level};
 
@@ -31,9 +32,8 @@ impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let why = "The engine has a defect: a request could not be carried to its end. What was not answered is cancelled.";
-            self.0.close(Some(
-                Error::new("InternalError", Category::NotSpecified, why).into_fatal(),
-            ));
+            let error = Error::new("InternalError", Category::NotSpecified, why).into_fatal();
+            self.0.close(Some((error, None)));
         }
     }
 }
@@ -102,7 +102,7 @@ async fn work(core: Arc<Core>) {
         let token = match core.tokens.token().await {
             Ok(token) => token,
             Err(error) => {
-                core.close(Some(error.into_fatal()));
+                core.close(Some((error.into_fatal(), None)));
                 return;
             }
         };
@@ -175,7 +175,7 @@ impl Core {
         });
         match &cleared {
             Some(cleared) => {
-                state.order.mark_sent(cleared.job.index);
+                state.order.mark_sent(cleared.job.index, cleared.job.step);
                 state.counts.in_flight += 1;
                 state.counts.requests += 1;
                 // More can be sent than there are workers: after a pause for a token, say.
@@ -230,6 +230,7 @@ impl Core {
         let refused = matches!(&result, Ok(answer) if answer.status == 429);
         job.tries += u32::from(!refused);
         job.refusals += u32::from(refused);
+        job.requests += 1;
         // Looked up before the job moves on to another lane.
         let sent_step = job.step;
         let mut state = self.lock();
@@ -267,7 +268,7 @@ impl Core {
             }
             Then::Close(error) => {
                 drop(state);
-                self.close(Some(error));
+                self.close(Some((error, Some(index))));
                 return;
             }
         }
@@ -343,24 +344,30 @@ impl Core {
 /// A request succeeded: the item's next one, or its end.
 fn advance(mut job: Job, answer: &Answer, request: &Request) -> Then {
     match job.step {
-        Operation::Settings => {
+        Step::Settings => {
             job.settings_changed = true;
             // Wiped now rather than when the reset is through.
             job.settings = None;
-            go_on(job, Operation::Reset)
+            go_on(job, Step::Reset)
         }
-        Operation::Reset if job.pass_thru => {
+        Step::Reset if job.pass_thru => {
             job.reset_done = true;
-            go_on(job, Operation::Get)
+            go_on(job, Step::Get)
         }
-        Operation::Reset => Then::Settle(Outcome::Succeeded { output: None }),
-        Operation::Get => {
+        Step::Reset => Then::Settle(Outcome::Succeeded {
+            attempts: job.requests,
+            output: None,
+        }),
+        Step::Get => {
             let output = match job.action {
                 Action::List => Output::page(answer.body.clone()),
                 Action::Get | Action::Reset => Output::backend(answer.body.clone()),
             };
             match output {
-                Some(output) => Then::Settle(Outcome::Succeeded { output: Some(output) }),
+                Some(output) => Then::Settle(Outcome::Succeeded {
+                    attempts: job.requests,
+                    output: Some(output),
+                }),
                 None => give_up(explain(answer.to_invalid_response(), &job, request)),
             }
         }
@@ -368,7 +375,7 @@ fn advance(mut job: Job, answer: &Answer, request: &Request) -> Then {
 }
 
 /// The item's next request, with tries of its own. The token was good: one that is refused later has ended meanwhile.
-fn go_on(mut job: Job, step: Operation) -> Then {
+fn go_on(mut job: Job, step: Step) -> Then {
     job.step = step;
     job.tries = 0;
     job.refusals = 0;
@@ -378,20 +385,16 @@ fn go_on(mut job: Job, step: Operation) -> Then {
 
 /// Adds what the item had gone through when it failed.
 fn explain(mut error: Error, job: &Job, request: &Request) -> Error {
-    error.operation = Some(job.step);
+    error.step = Some(job.step);
     error.attempts = job.tries + job.refusals;
     error.client_request_id = Some(request.client_request_id.clone());
-    error.settings_changed = job.settings_changed;
-    error.reset_done = job.reset_done;
-    if (job.reset_done || job.settings_changed) && !error.message.ends_with('.') {
-        error.message.push('.');
-    }
-    if job.reset_done {
-        error.message += " The connection was reset; only reading the backend afterwards failed.";
-    } else if job.settings_changed {
-        error.message += " The backend's settings were changed, and its connection was not reset.";
-    }
-    error
+    let state = |done| if done { State::Done } else { State::NotSent };
+    let resets = job.action == Action::Reset;
+    let known = Known {
+        settings: job.has_settings.then(|| state(job.settings_changed)),
+        reset: resets.then(|| state(job.reset_done)),
+    };
+    error.about(Target::of_path(&job.path), known)
 }
 
 fn describe(request: &Request) -> String {
@@ -401,11 +404,11 @@ fn describe(request: &Request) -> String {
 fn body(job: &Job) -> Option<Bytes> {
     match job.step {
         // The bytes stay in the memory that is wiped when the last one to use them is done.
-        Operation::Settings => job.settings.clone().map(Bytes::from_owner),
-        Operation::Reset => job
+        Step::Settings => job.settings.clone().map(Bytes::from_owner),
+        Step::Reset => job
             .after
             .map(|n| format!(r#"{{"properties":{{"after":"PT{n}S"}}}}"#).into()),
-        Operation::Get => None,
+        Step::Get => None,
     }
 }
 
@@ -413,10 +416,11 @@ fn body(job: &Job) -> Option<Bytes> {
 mod tests {
     use super::super::{Next, Session};
     use super::*;
+    use crate::environment::Environment;
 
     #[test]
     fn a_defect_ends_the_session() {
-        let session = Session::start(r#"{"credential":"host","environment":{}}"#).expect("it starts");
+        let session = Session::start(r#"{"credential":"caller"}"#, Environment::from([])).expect("it starts");
         let core = session.core.clone();
         let worker = std::thread::spawn(move || {
             let _guard = EndOnPanic(&core);
@@ -424,7 +428,7 @@ mod tests {
             panic!("this is meant to happen");
         });
         assert!(worker.join().is_err());
-        let Next::Event(Event::Fatal(error)) = session.next(Duration::ZERO) else {
+        let Next::Event(Event::Fatal { error, .. }) = session.next(Duration::ZERO) else {
             panic!("nothing is said");
         };
         assert_eq!(error.code, "InternalError");

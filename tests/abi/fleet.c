@@ -37,11 +37,23 @@ static int says(const apimbc_buffer *event, const char *text)
     return 0;
 }
 
+/* A number of the progress. */
+static uint64_t number_in(const apimbc_buffer *json, const char *name)
+{
+    char text[1024], member[64];
+    snprintf(text, sizeof text, "%.*s", (int)apimbc_buffer_length(json), (const char *)apimbc_buffer_data(json));
+    int length = snprintf(member, sizeof member, "\"%s\":", name);
+    const char *found = strstr(text, member);
+    if (found == NULL)
+        fail(name, -1);
+    return strtoull(found + length, NULL, 10);
+}
+
 static struct fleet begin(void)
 {
     struct fleet fleet = {0};
     apimbc_buffer *error = NULL;
-    apimbc_status status = apimbc_session_new(NULL, 0, &fleet.session, &error);
+    apimbc_status status = apimbc_session_new(NULL, 0, NULL, 0, &fleet.session, &error);
     if (status != APIMBC_STATUS_OK) {
         fprintf(stderr, "%.*s\n", (int)apimbc_buffer_length(error), (const char *)apimbc_buffer_data(error));
         apimbc_buffer_free(error);
@@ -124,11 +136,16 @@ int main(int argc, char **argv)
     if (apimbc_session_cancel(broken_off.session) != APIMBC_STATUS_OK)
         fail("cancel", 0);
     take_the_rest(&broken_off);
-    uint64_t progress[APIMBC_PROGRESS_VALUES];
-    if (apimbc_session_progress(broken_off.session, progress, APIMBC_PROGRESS_VALUES) != APIMBC_STATUS_OK)
+    apimbc_buffer *progress = NULL;
+    if (apimbc_session_progress(broken_off.session, &progress) != APIMBC_STATUS_OK)
         fail("progress", 0);
-    if (progress[2] + progress[4] != count || progress[2] != broken_off.succeeded || progress[4] != broken_off.cancelled)
-        fail("items lost", (long)(progress[2] + progress[4]));
+    uint64_t succeeded = number_in(progress, "succeeded"), cancelled = number_in(progress, "cancelled");
+    if (succeeded + cancelled != count || succeeded != broken_off.succeeded || cancelled != broken_off.cancelled)
+        fail("items lost", (long)(succeeded + cancelled));
+    apimbc_buffer_free(progress);
+    uint64_t delivered = 0;
+    if (apimbc_session_delivered(broken_off.session, &delivered) != APIMBC_STATUS_OK || delivered != count)
+        fail("delivered", (long)delivered);
     apimbc_session_free(broken_off.session);
 
     /* Freed as it stands, with everything still to do. */

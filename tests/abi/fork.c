@@ -10,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char options[] = "{\"credential\":\"host\",\"environment\":{}}";
+static const char options[] = "{\"credential\":\"caller\"}";
 
 static apimbc_status start(apimbc_session **session, apimbc_buffer **error)
 {
-    return apimbc_session_new((const uint8_t *)options, sizeof options - 1, session, error);
+    return apimbc_session_new((const uint8_t *)options, sizeof options - 1, (const uint8_t *)"", 0, session, error);
 }
 
 /* The child's exit code. */

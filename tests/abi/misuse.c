@@ -38,11 +38,12 @@ static void without_a_session(void)
         apimbc_session *session = made_up_sessions[i];
         apimbc_status wanted = session == NULL ? APIMBC_STATUS_NULL_ARGUMENT : APIMBC_STATUS_INVALID_ARGUMENT;
         uint32_t kind;
-        uint64_t number, values[2];
-        apimbc_buffer *event;
+        uint64_t number;
+        apimbc_buffer *event, *progress;
         EXPECT(apimbc_session_submit(session, bytes("{}"), 2, 0), wanted);
         EXPECT(apimbc_session_next(session, 0, &kind, &number, &event), wanted);
-        EXPECT(apimbc_session_progress(session, values, 2), wanted);
+        EXPECT(apimbc_session_progress(session, &progress), wanted);
+        EXPECT(apimbc_session_delivered(session, &number), wanted);
         EXPECT(apimbc_session_answer_token(session, 1, bytes("x"), 1, 0), wanted);
         EXPECT(apimbc_session_refuse_token(session, 1, bytes("x"), 1), wanted);
         EXPECT(apimbc_session_finish(session), wanted);
@@ -64,42 +65,46 @@ static void without_a_buffer(void)
 static void wrong_texts(void)
 {
     apimbc_session *session = NULL;
-    apimbc_buffer *error = NULL;
+    apimbc_buffer *error = NULL, *description = NULL;
 
     EXPECT(apimbc_version(NULL), APIMBC_STATUS_NULL_ARGUMENT);
-    EXPECT(apimbc_item_check(NULL, 5, &error), APIMBC_STATUS_NULL_ARGUMENT);
-    EXPECT(apimbc_item_check(NULL, SIZE_MAX, &error), APIMBC_STATUS_NULL_ARGUMENT);
-    EXPECT(apimbc_item_check(bytes("x"), SIZE_MAX, &error), APIMBC_STATUS_INVALID_ARGUMENT);
-    EXPECT(apimbc_item_check(bytes("\xff\xfe"), 2, &error), APIMBC_STATUS_INVALID_UTF8);
+    EXPECT(apimbc_item_describe(NULL, 5, &description, &error), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_item_describe(NULL, SIZE_MAX, &description, &error), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_item_describe(bytes("x"), SIZE_MAX, &description, &error), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_item_describe(bytes("\xff\xfe"), 2, &description, &error), APIMBC_STATUS_INVALID_UTF8);
     EXPECT(error == NULL, 1);
-    EXPECT(apimbc_item_check(bytes("{"), 1, NULL), APIMBC_STATUS_INVALID_ARGUMENT);
-    EXPECT(apimbc_item_check(NULL, 0, &error), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_item_describe(bytes("{"), 1, NULL, NULL), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_item_describe(NULL, 0, &description, &error), APIMBC_STATUS_INVALID_ARGUMENT);
     EXPECT(apimbc_buffer_length(error) > 0, 1);
+    EXPECT(description == NULL, 1);
     apimbc_buffer_free(error);
     apimbc_buffer_free(error);
     EXPECT(apimbc_buffer_data(error) == NULL, 1);
 
     error = NULL;
-    EXPECT(apimbc_session_new(bytes("{}"), 2, NULL, &error), APIMBC_STATUS_NULL_ARGUMENT);
-    EXPECT(apimbc_session_new(NULL, 2, &session, &error), APIMBC_STATUS_NULL_ARGUMENT);
-    EXPECT(apimbc_session_new(bytes("\xc3"), 1, &session, &error), APIMBC_STATUS_INVALID_UTF8);
+    EXPECT(apimbc_session_new(bytes("{}"), 2, NULL, 0, NULL, &error), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_session_new(NULL, 2, NULL, 0, &session, &error), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_session_new(bytes("\xc3"), 1, NULL, 0, &session, &error), APIMBC_STATUS_INVALID_UTF8);
     EXPECT(error == NULL, 1);
-    EXPECT(apimbc_session_new(bytes("[]"), 2, &session, &error), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_session_new(bytes("[]"), 2, NULL, 0, &session, &error), APIMBC_STATUS_INVALID_ARGUMENT);
     EXPECT(session == NULL, 1);
     apimbc_buffer_free(error);
-    EXPECT(apimbc_session_new(bytes("{\"unknown\":1}"), 13, &session, NULL), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_session_new(bytes("{}"), 2, NULL, 3, &session, NULL), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_session_new(bytes("{}"), 2, bytes("A=\xff"), 3, &session, NULL), APIMBC_STATUS_INVALID_UTF8);
+    EXPECT(apimbc_session_new(bytes("{}"), 2, bytes("x"), SIZE_MAX, &session, NULL), APIMBC_STATUS_INVALID_ARGUMENT);
+    EXPECT(apimbc_session_new(bytes("{\"unknown\":1}"), 13, NULL, 0, &session, NULL), APIMBC_STATUS_INVALID_ARGUMENT);
     EXPECT(session == NULL, 1);
 }
 
 static void a_session_used_wrongly(void)
 {
-    static const char options[] = "{\"credential\":\"host\",\"environment\":{}}";
+    static const char options[] = "{\"credential\":\"caller\"}";
     apimbc_session *session = NULL;
     apimbc_buffer *error = NULL, *event = NULL;
     uint32_t kind = 0;
     uint64_t number = 0;
 
-    EXPECT(apimbc_session_new(bytes(options), sizeof options - 1, &session, &error), APIMBC_STATUS_OK);
+    EXPECT(apimbc_session_new(bytes(options), sizeof options - 1, bytes(""), 0, &session, &error), APIMBC_STATUS_OK);
     EXPECT(error == NULL, 1);
 
     EXPECT(apimbc_session_next(session, 0, NULL, &number, &event), APIMBC_STATUS_NULL_ARGUMENT);
@@ -109,7 +114,8 @@ static void a_session_used_wrongly(void)
     EXPECT(event == NULL, 1);
     EXPECT(apimbc_session_submit(session, NULL, 3, 0), APIMBC_STATUS_NULL_ARGUMENT);
     EXPECT(apimbc_session_submit(session, bytes("\x80"), 1, 0), APIMBC_STATUS_INVALID_UTF8);
-    EXPECT(apimbc_session_progress(session, NULL, 3), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_session_progress(session, NULL), APIMBC_STATUS_NULL_ARGUMENT);
+    EXPECT(apimbc_session_delivered(session, NULL), APIMBC_STATUS_NULL_ARGUMENT);
     EXPECT(apimbc_session_answer_token(session, 7, bytes("x"), 1, 0), APIMBC_STATUS_INVALID_STATE);
     EXPECT(apimbc_session_answer_token(session, 7, NULL, 1, 0), APIMBC_STATUS_NULL_ARGUMENT);
     EXPECT(apimbc_session_refuse_token(session, 7, NULL, 0), APIMBC_STATUS_INVALID_STATE);
@@ -125,23 +131,19 @@ static void a_session_used_wrongly(void)
     apimbc_buffer_free(event);
     EXPECT(apimbc_session_next(session, 0, &kind, &number, &event), APIMBC_STATUS_DONE);
 
-    /* More values than there are: the rest is 0. */
-    uint64_t values[APIMBC_PROGRESS_VALUES + 3];
-    memset(values, 0xff, sizeof values);
-    EXPECT(apimbc_session_progress(session, values, APIMBC_PROGRESS_VALUES + 3), APIMBC_STATUS_OK);
-    EXPECT(values[0], 1);
-    EXPECT(values[APIMBC_PROGRESS_VALUES + 2], 0);
-    /* Fewer: nothing is written beyond. */
-    values[1] = 12345;
-    EXPECT(apimbc_session_progress(session, values, 1), APIMBC_STATUS_OK);
-    EXPECT(values[1], 12345);
-    EXPECT(apimbc_session_progress(session, values, 0), APIMBC_STATUS_OK);
+    apimbc_buffer *progress = NULL;
+    EXPECT(apimbc_session_progress(session, &progress), APIMBC_STATUS_OK);
+    EXPECT(apimbc_buffer_length(progress) > 0, 1);
+    EXPECT(apimbc_session_delivered(session, &number), APIMBC_STATUS_OK);
+    EXPECT(number, 1);
 
     /* A buffer is no session, and the other way round. */
-    apimbc_buffer *version = NULL;
-    EXPECT(apimbc_version(&version), APIMBC_STATUS_OK);
-    EXPECT(apimbc_buffer_length(version) > 0, 1);
-    apimbc_buffer_free(version);
+    EXPECT(apimbc_session_cancel((apimbc_session *)progress), APIMBC_STATUS_INVALID_ARGUMENT);
+    apimbc_session_free((apimbc_session *)progress);
+    EXPECT(apimbc_buffer_length((apimbc_buffer *)session), 0);
+    apimbc_buffer_free((apimbc_buffer *)session);
+    EXPECT(apimbc_buffer_length(progress) > 0, 1);
+    apimbc_buffer_free(progress);
 
     apimbc_session_free(session);
     apimbc_session_free(session);

@@ -222,7 +222,7 @@ fn azure_token_credentials_narrows_the_chain() {
         .env("AZURE_TOKEN_CREDENTIALS", "prod");
     let error = refused(&prod);
     assert!(!message(&error).contains("Azure CLI:"), "{error}");
-    let (_, error) = test_support::Session::try_start(&all.env("AZURE_TOKEN_CREDENTIALS", "sometimes").to_json())
+    let (_, error) = test_support::Session::try_start(&all.env("AZURE_TOKEN_CREDENTIALS", "sometimes"))
         .err()
         .expect("the session does not start");
     assert_eq!(error["code"], "CredentialUnavailable");

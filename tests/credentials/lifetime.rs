@@ -67,7 +67,7 @@ fn a_new_token_that_is_refused_too_is_a_fatal_error_with_the_services_reason() {
         .iter()
         .find(|event| event.json["error"].is_object())
         .expect("an error");
-    assert_eq!(event.error()["status"], 401, "{}", event.text);
+    assert_eq!(event.error()["data"]["Status"], 401, "{}", event.text);
     assert_eq!(event.error()["fatal"], true, "{}", event.text);
     assert_eq!(event.error()["category"], "AuthenticationError", "{}", event.text);
     assert_eq!(stage.token_requests().len(), 2, "{:?}", stage.token_requests());
@@ -108,9 +108,7 @@ fn a_token_variable_that_is_no_token_is_refused_at_once() {
     let stage = Stage::new();
     for value in ["two words", "line\nbreak", "snowman\u{2603}"] {
         let options = stage.options().env("AZURE_ACCESS_TOKEN", value);
-        let (_, error) = Session::try_start(&options.to_json())
-            .err()
-            .expect("the session does not start");
+        let (_, error) = Session::try_start(&options).err().expect("the session does not start");
         assert_eq!(error["code"], "CredentialUnavailable");
         assert!(
             message(&error).contains("AZURE_ACCESS_TOKEN") && !message(&error).contains(value),

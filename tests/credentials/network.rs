@@ -117,9 +117,7 @@ fn a_proxy_that_cannot_be_used_is_named_without_its_password() {
     let stage = Stage::new();
     for value in ["socks5://user:hunter2@127.0.0.1:1", "http://user:hunter2@:x"] {
         let options = stage.with_client_secret().env("HTTPS_PROXY", value);
-        let (_, error) = Session::try_start(&options.to_json())
-            .err()
-            .expect("the session does not start");
+        let (_, error) = Session::try_start(&options).err().expect("the session does not start");
         assert_eq!(error["code"], "InvalidOptions");
         assert!(
             message(&error).contains("HTTPS_PROXY") && !message(&error).contains("hunter2"),
@@ -174,9 +172,7 @@ fn a_certificate_file_that_cannot_be_used_is_named() {
     let empty = empty.path().display().to_string();
     for path in ["no-such-file.pem", empty.as_str()] {
         let options = stage.with_client_secret().env("SSL_CERT_FILE", path);
-        let (_, error) = Session::try_start(&options.to_json())
-            .err()
-            .expect("the session does not start");
+        let (_, error) = Session::try_start(&options).err().expect("the session does not start");
         assert_eq!(error["code"], "InvalidOptions");
         assert!(
             message(&error).contains("SSL_CERT_FILE") && message(&error).contains(path),
@@ -202,17 +198,13 @@ fn plain_http_to_another_machine_is_refused_before_anything_is_sent() {
     let options = stage
         .with_client_secret()
         .env("AZURE_RESOURCE_MANAGER_ENDPOINT", "http://arm.example.com");
-    let (_, error) = Session::try_start(&options.to_json())
-        .err()
-        .expect("the session does not start");
+    let (_, error) = Session::try_start(&options).err().expect("the session does not start");
     assert_eq!(error["code"], "InsecureEndpoint");
     assert_eq!(error["category"], "SecurityError");
     let options = stage
         .with_client_secret()
         .env("AZURE_AUTHORITY_HOST", "http://login.example.com");
-    let (_, error) = Session::try_start(&options.to_json())
-        .err()
-        .expect("the session does not start");
+    let (_, error) = Session::try_start(&options).err().expect("the session does not start");
     assert_eq!(error["code"], "InsecureEndpoint");
 }
 

@@ -50,10 +50,10 @@ Test 'a credential and a proxy are given as Az makes them' {
     $proxy = New-DotNetModel PsApiManagementBackendProxy @{ Url = 'http://proxy.example:8080'; ProxyCredentials = [pscredential]::new('user', $secure) }
     $authorization = New-DotNetModel PsApiManagementAuthorizationHeaderCredential @{ Scheme = 'Basic'; Parameter = 'parameter' }
     $credential = New-DotNetModel PsApiManagementBackendCredential @{
-        Certificate = [string[]] @('thumbprint'); Query = @{ q = [string[]] @('1', '2') }; Header = @{ 'x-key' = [object[]] @('a') }; Authorization = $authorization
+        Certificate = [string[]] @('00112233445566778899AABBCCDDEEFF00112233'); Query = @{ q = [string[]] @('1', '2') }; Header = @{ 'x-key' = [object[]] @('a') }; Authorization = $authorization
     }
     New-DotNetBackend 1 | Reset-AzApiManagementBackendConnection -Credential $credential -Proxy $proxy
-    $body = '{"properties":{"credentials":{"certificate":["thumbprint"],"query":{"q":["1","2"]},"header":{"x-key":["a"]},' +
+    $body = '{"properties":{"credentials":{"certificate":["00112233445566778899AABBCCDDEEFF00112233"],"query":{"q":["1","2"]},"header":{"x-key":["a"]},' +
         '"authorization":{"scheme":"Basic","parameter":"parameter"}},"proxy":{"url":"http://proxy.example:8080","username":"user","password":"pass"}}}'
     Assert-Equal (Get-Sent) "PATCH 1 $body", 'POST 1/reconnect' 'sent'
 }

@@ -163,7 +163,7 @@ Test 'a backend that is not there' {
     $problem = Assert-WritesError { Get-AzApiManagementBackend -Context $context -BackendId nowhere }
     Assert-Error $problem ResourceNotFound ObjectNotFound $command
     Assert-Equal $problem.TargetObject 'nowhere' 'target of the error'
-    Assert-Equal $problem.Exception.Data['Status'], $problem.Exception.Data['Operation'] '404', 'get' 'data'
+    Assert-Equal $problem.Exception.Data['Status'], $problem.Exception.Data['Step'] 404, 'get' 'data'
     Assert-True ($problem.Exception.Message -match '\r?\nError Code: ResourceNotFound\r?\nError Message: .+\r?\nRequest Id: .+') "lines of Az: $($problem.Exception.Message)"
     Assert-Equal (Get-Sent) 'GET nowhere' 'sent'
 }
@@ -409,7 +409,7 @@ Test 'credentials and proxy of a backend are given to another' {
     $backend = Get-AzApiManagementBackend -Context $context -BackendId 200
     $null = Invoke-Control DELETE journal
     Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential $backend.Credentials -Proxy $backend.Proxy
-    Assert-Equal @(Get-Sent)[0] ('PATCH 1 {"properties":{"credentials":{"certificate":["thumb"],"query":{"q":["1","2"]},"header":{"h":["3"]},' +
+    Assert-Equal @(Get-Sent)[0] ('PATCH 1 {"properties":{"credentials":{"certificateIds":["thumb"],"query":{"q":["1","2"]},"header":{"h":["3"]},' +
         '"authorization":{"scheme":"Basic","parameter":"x"}},"proxy":{"url":"http://proxy.example:8080"}}}') 'sent'
 }
 

@@ -78,16 +78,16 @@ Test 'null collections and texts are as good as left out' {
 }
 
 Test 'one thumbprint, and several' {
-    $one = New-AzApiManagementBackendCredential -CertificateThumbprint '33CC47C6FCA848DC9B14A6F071C1EF7C'
+    $one = New-AzApiManagementBackendCredential -CertificateThumbprint '33CC47C6FCA848DC9B14A6F071C1EF7C33CC47C6'
     Assert-True ($one.Certificate -is [System.Collections.Generic.IEnumerable[string]]) 'Certificate is a collection of texts, also where there is one'
-    Assert-Equal (Get-Written $one) '{"certificate":["33CC47C6FCA848DC9B14A6F071C1EF7C"]}' 'written'
-    Assert-Equal (Get-Written (New-AzApiManagementBackendCredential -CertificateThumbprint 'one', 'two')) '{"certificate":["one","two"]}' 'written'
+    Assert-Equal (Get-Written $one) '{"certificate":["33CC47C6FCA848DC9B14A6F071C1EF7C33CC47C6"]}' 'written'
+    Assert-Equal (Get-Written (New-AzApiManagementBackendCredential -CertificateThumbprint '00112233445566778899AABBCCDDEEFF00112233', 'ffeeddccbbaa99887766554433221100ffeeddcc')) '{"certificate":["00112233445566778899AABBCCDDEEFF00112233","ffeeddccbbaa99887766554433221100ffeeddcc"]}' 'written'
 }
 
-Test 'ids of certificates land in the same place' {
+Test 'ids of certificates are sent as ids' {
     $credential = New-AzApiManagementBackendCredential -CertificateId 'cert-one', 'cert-two'
     Assert-Equal $credential.Certificate 'cert-one', 'cert-two' 'Certificate'
-    Assert-Equal (Get-Written $credential) '{"certificate":["cert-one","cert-two"]}' 'written'
+    Assert-Equal (Get-Written $credential) '{"certificateIds":["cert-one","cert-two"]}' 'written'
 }
 
 Test 'ids win over thumbprints, and a warning says so' {

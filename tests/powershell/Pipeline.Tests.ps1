@@ -142,10 +142,10 @@ Test 'a script block gives each item its own value' {
 
 Test 'a script block for piped backends: their own settings are not written back' {
     (New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -Url { "https://$($_.BackendId).example/" }
-    New-Backend 3 'Deserialized.' | Reset-AzApiManagementBackendConnection -Context $context -Url { "https://$($_.BackendId).example/" } -Credential (New-Credential @{ Certificate = 'AA' })
+    New-Backend 3 'Deserialized.' | Reset-AzApiManagementBackendConnection -Context $context -Url { "https://$($_.BackendId).example/" } -Credential (New-Credential @{ Certificate = '00112233445566778899AABBCCDDEEFF00112233' })
     New-Backend 4 | Reset-AzApiManagementBackendConnection -Url 'https://new.example/' -TimeUntilReset { [int] $_.BackendId * 10 }
     Assert-Equal (Get-SentSorted) 'PATCH 1 {"properties":{"url":"https://1.example/"}}', 'PATCH 2 {"properties":{"url":"https://2.example/"}}',
-        'PATCH 3 {"properties":{"url":"https://3.example/","credentials":{"certificate":["AA"]}}}', 'PATCH 4 {"properties":{"url":"https://new.example/"}}',
+        'PATCH 3 {"properties":{"url":"https://3.example/","credentials":{"certificate":["00112233445566778899AABBCCDDEEFF00112233"]}}}', 'PATCH 4 {"properties":{"url":"https://new.example/"}}',
         'POST 1/reconnect', 'POST 2/reconnect', 'POST 3/reconnect', 'POST 4/reconnect {"properties":{"after":"PT40S"}}' 'sent'
 }
 

@@ -78,7 +78,7 @@ foreach (`$call in { New-Backend 8 -Id nonsense | Reset-AzApiManagementBackendCo
 "@
     Assert-Equal $told.Errors '' 'errors'
     Assert-Equal ($told.Output.TrimEnd() -split '\r?\n') 'out 1', 'out 2',
-        'What if: Performing the operation "Reset connection" on target "backend ''7'' of service ''contoso''".',
+        'What if: Performing the operation "Reset connection" on target "backend ''7'' of service ''contoso'' in resource group ''Api-Default-WestUS''".',
         'InvalidResourceId,Reset-AzApiManagementBackendConnection', 'InvalidProtocol,Reset-AzApiManagementBackendConnection',
         'InvalidUrl,Reset-AzApiManagementBackendConnection', 'ResourceNotFound,Reset-AzApiManagementBackendConnection', 'the end' 'told'
     Assert-Equal @(Get-Journal).Where({ $_.status -eq 202 }).Count 206 'resets'

@@ -31,7 +31,8 @@ Test 'the message has the lines that Az writes' {
     Assert-Equal $lines[1] 'Error Code: ResourceNotFound' 'code'
     Assert-True $lines[2].StartsWith('Error Message: ') 'message'
     Assert-True ($lines[3] -match '^Request Id: [0-9a-f-]{36}$') "request id: $($lines[3])"
-    Assert-Equal $lines.Count 4 'lines'
+    Assert-Equal $lines[4] "Backend 'nowhere' of service 'contoso' in resource group 'Api-Default-WestUS': its connection was not reset." 'backend'
+    Assert-Equal $lines.Count 5 'lines'
 }
 
 Test 'the details of an answer are told line by line' {
@@ -48,7 +49,9 @@ Test 'the details of an answer are told line by line' {
 Test 'what a program needs is in the data of the exception' {
     $problem = Assert-WritesError { New-Backend nowhere | Reset-AzApiManagementBackendConnection }
     $data = $problem.Exception.Data
-    Assert-Equal $data['Status'], $data['Code'], $data['Operation'], $data['Attempts'] '404', 'ResourceNotFound', 'reset', '1' 'data'
+    Assert-Equal $data['Status'], $data['Code'], $data['Step'], $data['Attempts'] 404, 'ResourceNotFound', 'reset', 1 'data'
+    Assert-True ($data['Status'] -is [int] -and $data['Attempts'] -is [int] -and $data['ResetDone'] -is [bool]) 'numbers and truth values'
+    Assert-Equal $data['BackendId'], $data['ServiceName'], $data['ResourceGroupName'], $data['ResetState'] 'nowhere', 'contoso', 'Api-Default-WestUS', 'notSent' 'names'
     foreach ($id in 'RequestId', 'CorrelationId', 'ClientRequestId') {
         Assert-True ($data[$id] -match '^[0-9a-f-]{36}$') "$id is there: $($data[$id])"
     }

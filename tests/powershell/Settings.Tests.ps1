@@ -31,12 +31,13 @@ Test 'the change and the reset, with its time' {
 
 Test 'every member of a credential' {
     $credential = New-Credential @{
-        Certificate = 'thumb-1', 'thumb-2'; Query = @{ key = @('1', '2') }; Header = @{ 'x-key' = @('3') }; Scheme = 'Basic'; Parameter = 'cGFzcw=='
+        Certificate = '00112233445566778899AABBCCDDEEFF00112233', 'an-id', 'ffeeddccbbaa99887766554433221100ffeeddcc'; Query = @{ key = @('1', '2') }; Header = @{ 'x-key' = @('3') }; Scheme = 'Basic'; Parameter = 'cGFzcw=='
     }
     Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential $credential
     $body = ConvertFrom-Json @(Get-Journal)[0].body
     $found = $body.properties.credentials
-    Assert-Equal $found.certificate 'thumb-1', 'thumb-2' 'certificates'
+    Assert-Equal $found.certificate '00112233445566778899AABBCCDDEEFF00112233', 'ffeeddccbbaa99887766554433221100ffeeddcc' 'thumbprints'
+    Assert-Equal $found.certificateIds 'an-id' 'ids'
     Assert-Equal $found.query.key '1', '2' 'query'
     Assert-Equal $found.header.'x-key' '3' 'header'
     Assert-Equal $found.authorization.scheme, $found.authorization.parameter 'Basic', 'cGFzcw==' 'authorization'
@@ -74,8 +75,10 @@ Test 'settings that were changed while the reset failed are told of' {
     Assert-Error $problem Conflict ResourceUnavailable
     Assert-Contains $problem.Exception.Message 'settings were changed'
     Assert-Contains $problem.Exception.Message 'not reset'
-    Assert-Equal $problem.Exception.Data['SettingsChanged'] 'True' 'SettingsChanged'
-    Assert-Equal $problem.Exception.Data['Operation'] 'reset' 'Operation'
+    $data = $problem.Exception.Data
+    Assert-Equal $data['SettingsChanged'], $data['ResetDone'] $true, $false 'what was done'
+    Assert-True ($data['SettingsChanged'] -is [bool] -and $data['ResetDone'] -is [bool]) 'both are truth values'
+    Assert-Equal $data['Step'], $data['SettingsState'], $data['ResetState'] 'reset', 'done', 'notSent' 'steps'
 }
 
 Test 'no reset where the settings could not be changed' {

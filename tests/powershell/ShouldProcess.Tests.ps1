@@ -26,11 +26,11 @@ New-Backend piped | Reset-AzApiManagementBackendConnection -WhatIf
 New-Backend 'it''s "quoted"' | Reset-AzApiManagementBackendConnection -WhatIf
 "@
     Assert-Equal ($told.Output.TrimEnd() -split '\r?\n') @(
-        'What if: Performing the operation "Reset connection" on target "backend ''plain'' of service ''contoso''".'
-        'What if: Performing the operation "Reset connection in 30 seconds" on target "backend ''timed'' of service ''contoso''".'
-        'What if: Performing the operation "Reset connection after changing its settings" on target "backend ''changed'' of service ''contoso''".'
-        'What if: Performing the operation "Reset connection" on target "backend ''piped'' of service ''contoso''".'
-        'What if: Performing the operation "Reset connection" on target "backend ''it''s "quoted"'' of service ''contoso''".'
+        'What if: Performing the operation "Reset connection" on target "backend ''plain'' of service ''contoso'' in resource group ''Api-Default-WestUS''".'
+        'What if: Performing the operation "Reset connection in 30 seconds" on target "backend ''timed'' of service ''contoso'' in resource group ''Api-Default-WestUS''".'
+        'What if: Performing the operation "Set Url to ''https://contoso.com/'' and reset connection" on target "backend ''changed'' of service ''contoso'' in resource group ''Api-Default-WestUS''".'
+        'What if: Performing the operation "Reset connection" on target "backend ''piped'' of service ''contoso'' in resource group ''Api-Default-WestUS''".'
+        'What if: Performing the operation "Reset connection" on target "backend ''it''s "quoted"'' of service ''contoso'' in resource group ''Api-Default-WestUS''".'
     ) 'told'
     Assert-Equal $told.Errors '' 'errors'
 }

@@ -15,15 +15,15 @@ Test 'a context' {
 }
 
 Test 'a credential' {
-    $credential = New-AzApiManagementBackendCredential -CertificateThumbprint 'one', 'two' -Query @{ q = 'a', 'b' } -AuthorizationHeaderScheme Basic -AuthorizationHeaderParameter x
+    $credential = New-AzApiManagementBackendCredential -CertificateThumbprint '00112233445566778899AABBCCDDEEFF00112233', 'ffeeddccbbaa99887766554433221100ffeeddcc' -Query @{ q = 'a', 'b' } -AuthorizationHeaderScheme Basic -AuthorizationHeaderParameter x
     Assert-Equal $credential.GetType().FullName "${Models}PsApiManagementBackendCredential" 'type'
-    Assert-Equal $credential.Certificate 'one', 'two' 'Certificate'
+    Assert-Equal $credential.Certificate '00112233445566778899AABBCCDDEEFF00112233', 'ffeeddccbbaa99887766554433221100ffeeddcc' 'Certificate'
     Assert-Equal $credential.Query['q'] 'a', 'b' 'Query'
     Assert-Equal $credential.Header $null 'Header'
     Assert-Equal $credential.Authorization.GetType().FullName "${Models}PsApiManagementAuthorizationHeaderCredential" 'type of Authorization'
     Assert-Equal $credential.Authorization.Scheme, $credential.Authorization.Parameter 'Basic', 'x' 'Authorization'
     Reset-AzApiManagementBackendConnection -InputObject (New-Backend 1) -Credential $credential
-    Assert-Equal (Get-Sent) ('PATCH 1 {"properties":{"credentials":{"certificate":["one","two"],"query":{"q":["a","b"]},' +
+    Assert-Equal (Get-Sent) ('PATCH 1 {"properties":{"credentials":{"certificate":["00112233445566778899AABBCCDDEEFF00112233","ffeeddccbbaa99887766554433221100ffeeddcc"],"query":{"q":["a","b"]},' +
         '"authorization":{"scheme":"Basic","parameter":"x"}}}}'), 'POST 1/reconnect' 'sent'
 }
 

@@ -233,7 +233,12 @@ fn outline(request: &Request) -> String {
 /// The resets of `demo.ps1` without PowerShell: one with settings, one plain, a fleet, and one that fails.
 fn through_the_abi(staged: &Staged, emulator: &Emulator) -> Result<()> {
     let library = NativeLibrary::load(&staged.library)?;
-    let environment: BTreeMap<_, _> = emulator.environment().into_iter().collect();
+    let environment: Vec<String> = emulator
+        .environment()
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let environment = environment.join("\0");
     let settings = json!({ "protocol": "http", "url": "https://contoso.com/awesomeapi" });
     let one = |item: serde_json::Value| vec![item.to_string()];
     let fleet = (1..=FLEET)
@@ -251,12 +256,12 @@ fn through_the_abi(staged: &Staged, emulator: &Emulator) -> Result<()> {
         ),
     ] {
         println!("\n== {title} ==");
-        let session = library.session(&json!({ "environment": environment, "successEvents": false }).to_string())?;
+        let session = library.session(&json!({ "successEvents": false }).to_string(), Some(&environment))?;
         for item in items {
             session.submit(&item, |_, event| println!("{event}"))?;
         }
         session.finish(|_, event| println!("{event}"))?;
-        let counts = session.counts();
+        let counts = session.counts()?;
         println!("{} of {} resets accepted.", counts.succeeded, counts.submitted);
         show(&emulator.journal()?);
         emulator.empty_journal()?;

@@ -18,7 +18,7 @@ function script:Get-AzAccountsOptions {
         return ''
     }
     $Run.GetToken = $getToken
-    $options = ',"credential":"host"'
+    $options = ',"credential":"caller"'
     foreach ($option in @('subscription', 'Subscription', 'Id'), @('tenant', 'Tenant', 'Id'), @('endpoint', 'Environment', 'ResourceManagerUrl'),
         @('audience', 'Environment', 'ActiveDirectoryServiceEndpointResourceId')) {
         $part = Get-PropertyValue $context $option[1]

@@ -100,7 +100,7 @@ function script:Write-EngineEvent {
             4 {
                 $problem = $json.GetProperty('error')
                 # It is that of an item's request, or there is one item only.
-                $Run['ToldOf'] = [int] ($null -ne (Get-JsonText $problem 'operation') -or $Run.First + $Run.Inputs.Count -eq 1)
+                $Run['ToldOf'] = [int] ($null -ne (Get-JsonText $json 'item') -or $Run.First + $Run.Inputs.Count -eq 1)
                 $Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $problem $null))
             }
         }
@@ -159,12 +159,11 @@ function script:Skip-SettledInputs {
     param([hashtable] $Run)
 
     $native = $script:Native
-    $counts = [long[]]::new(2)
-    $null = $native::apimbc_session_progress($Run.Session, $counts, 2)
+    $delivered = [long[]]::new(1)
+    $null = $native::apimbc_session_delivered($Run.Session, $delivered)
     $inputs = $Run.Inputs
     $first = $Run.First
-    $settled = $counts[1]
-    while ($first -lt $settled -and $inputs.Count -gt 0) {
+    while ($first -lt $delivered[0] -and $inputs.Count -gt 0) {
         $null = $inputs.Dequeue()
         $first++
     }
@@ -179,15 +178,14 @@ function script:Stop-EngineSession {
     $session = $Run.Session
     $Run.Session = [IntPtr]::Zero
     $null = $native::apimbc_session_cancel($session)
-    $counts = [long[]]::new(6)
-    $null = $native::apimbc_session_progress($session, $counts, 6)
+    $progress = Read-EngineProgress $session
     $native::apimbc_session_free($session)
     if ($Run.ProgressShown) {
         # A stopped pipeline takes no progress any more, so the host is written to directly.
         $Cmdlet.Host.UI.WriteProgress($Run.ProgressId, (New-CompletedProgress $Run))
     }
-    $unsent = $counts[4] - $counts[5]
-    $unanswered = $counts[5] - [int] $Run['ToldOf']
+    $unsent = $progress['cancelledNotSent']
+    $unanswered = $progress['cancelled'] - $unsent - [int] $Run['ToldOf']
     if ($unsent + $unanswered -gt 0) {
         # A function of a module sees the global preference only; that of the calling script holds.
         if (-not $Cmdlet.MyInvocation.BoundParameters.ContainsKey('WarningAction')) {

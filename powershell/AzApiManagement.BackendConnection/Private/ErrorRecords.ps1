@@ -35,35 +35,12 @@ function script:Get-JsonText {
     }
 }
 
-# An error record of an engine's error. An answer of the service keeps the lines of Az's messages, so that scripts which
-# read them go on working.
+# An error record of an engine's error.
 function script:New-EngineErrorRecord {
     param([System.Text.Json.JsonElement] $Json, [object] $Target)
 
     $code = Get-JsonText $Json 'code'
-    $message = Get-JsonText $Json 'message'
-    $status = Get-JsonText $Json 'status'
-    if ($null -ne $status) {
-        $lines = [System.Collections.Generic.List[string]]::new()
-        $lines.Add('')
-        $lines.Add("Error Code: $code")
-        $lines.Add("Error Message: $message")
-        $requestId = Get-JsonText $Json 'requestId'
-        if ($null -ne $requestId) {
-            $lines.Add("Request Id: $requestId")
-        }
-        foreach ($member in $Json.EnumerateObject()) {
-            if (-not $member.NameEquals('details')) {
-                continue
-            }
-            $lines.Add('Error Details:')
-            foreach ($detail in $member.Value.EnumerateArray()) {
-                $of = Get-JsonText $detail 'target'
-                $lines.Add("`t[Code= $(Get-JsonText $detail 'code'), Message= $(Get-JsonText $detail 'message'), Target= $of]")
-            }
-        }
-        $message = [string]::Join([Environment]::NewLine, $lines)
-    }
+    $message = (Get-JsonText $Json 'text').Replace("`n", [Environment]::NewLine)
     if ($Target -is [System.Collections.IList]) {
         $message += " $($Target.Count) objects were given as one -InputObject; pipe them in."
     }
@@ -76,10 +53,12 @@ function script:New-EngineErrorRecord {
     } else {
         [Exception]::new($message)
     }
-    foreach ($name in 'code', 'status', 'requestId', 'correlationId', 'clientRequestId', 'operation', 'settingsChanged', 'resetDone', 'attempts') {
-        $value = Get-JsonText $Json $name
-        if ($null -ne $value) {
-            $exception.Data[$name.Substring(0, 1).ToUpperInvariant() + $name.Substring(1)] = $value
+    foreach ($member in $Json.GetProperty('data').EnumerateObject()) {
+        $value = $member.Value
+        $exception.Data[$member.Name] = switch ($value.ValueKind) {
+            'String' { $value.GetString() }
+            'Number' { $value.GetInt32() }
+            default { $value.GetBoolean() }
         }
     }
     [System.Management.Automation.ErrorRecord]::new($exception, $code, $category, $Target)

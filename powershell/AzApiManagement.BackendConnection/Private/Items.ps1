@@ -69,33 +69,16 @@ function script:Confirm-Item {
     param([byte[]] $Item, [System.Management.Automation.PSCmdlet] $Cmdlet)
 
     $native = $script:Native
-    $problem = [IntPtr[]]::new(1)
-    if ($native::apimbc_item_check($Item, $Item.Length, $problem) -ne 0) {
-        if ($problem[0] -ne [IntPtr]::Zero) {
-            $native::apimbc_buffer_free($problem[0])
-        }
+    $description = [IntPtr[]]::new(1)
+    if ($native::apimbc_item_describe($Item, $Item.Length, $description, $null) -ne 0) {
         return $true
     }
-    $document = [System.Text.Json.JsonDocument]::Parse($script:Utf8.GetString($Item), [System.Text.Json.JsonDocumentOptions]::new())
+    $document = [System.Text.Json.JsonDocument]::Parse((Read-NativeBuffer $description[0]), [System.Text.Json.JsonDocumentOptions]::new())
     try {
-        $json = $document.RootElement
-        $id = Get-JsonText $json 'id'
-        if ($null -ne $id) {
-            $segments = $id.Split('/')
-            $service, $backend = $segments[8], $segments[10]
-        } else {
-            $service, $backend = (Get-JsonText $json 'service'), (Get-JsonText $json 'backendId')
-        }
-        $action = 'Reset connection'
-        $after = Get-JsonText $json 'after'
-        if ($null -ne $after) {
-            $action += " in $after seconds"
-        }
-        if ($null -ne (Get-JsonText $json 'settings')) {
-            $action += ' after changing its settings'
-        }
+        $target = Get-JsonText $document.RootElement 'target'
+        $action = Get-JsonText $document.RootElement 'action'
     } finally {
         $document.Dispose()
     }
-    $Cmdlet.ShouldProcess("backend '$backend' of service '$service'", $action)
+    $Cmdlet.ShouldProcess($target, $action)
 }

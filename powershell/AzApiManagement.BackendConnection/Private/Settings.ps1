@@ -182,7 +182,7 @@ function script:Get-GivenSettings {
     $bytes = $script:Utf8.GetBytes("$item}")
     $native = $script:Native
     $problem = [IntPtr[]]::new(1)
-    $status = $native::apimbc_item_check($bytes, $bytes.Length, $problem)
+    $status = $native::apimbc_item_describe($bytes, $bytes.Length, $null, $problem)
     [array]::Clear($bytes)
     if ($status -ne 0) {
         Stop-OnEngineError $Cmdlet $status $problem[0]

@@ -96,12 +96,12 @@ function Wait-Reads {
 
         $ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference = $Run.Preferences
         $native = $script:Native
-        $counts = [long[]]::new(2)
+        $delivered = [long[]]::new(1)
         do {
             Receive-EngineEvents $Run $Cmdlet 50
             Update-RunProgress $Run $Cmdlet
-            $null = $native::apimbc_session_progress($Run.Session, $counts, 2)
-        } while ($counts[1] -lt $Run.Sent)
+            $null = $native::apimbc_session_delivered($Run.Session, $delivered)
+        } while ($delivered[0] -lt $Run.Sent)
     } $Run $Cmdlet
 }
 

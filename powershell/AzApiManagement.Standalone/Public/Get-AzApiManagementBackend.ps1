@@ -96,27 +96,27 @@ function Get-AzApiManagementBackend {
             Start-Reads $run $PSCmdlet $trace
         }
         if ($PSCmdlet.ParameterSetName -eq 'ResourceIdParameterSet') {
-            $item = [ordered]@{ operation = 'get'; id = $ResourceId }
+            $item = [ordered]@{ action = 'get'; id = $ResourceId }
             if ($BackendId -ne '') {
                 $item['backendId'] = $BackendId
             }
             Send-Read $run $PSCmdlet $item $ResourceId
             return
         }
-        $item = [ordered]@{ operation = 'get'; resourceGroup = $Context.ResourceGroupName; service = $Context.ServiceName }
+        $item = [ordered]@{ action = 'get'; resourceGroup = $Context.ResourceGroupName; service = $Context.ServiceName }
         if ($BackendId -ne '') {
             $item['backendId'] = $BackendId
             Send-Read $run $PSCmdlet $item $BackendId
             return
         }
-        $item['operation'] = 'list'
+        $item['action'] = 'list'
         $run.IsPaged = $true
         $run.Activity = 'Reading pages of backends'
         do {
             $run.NextLink = $null
             Send-Read $run $PSCmdlet $item $Context
             Wait-Reads $run $PSCmdlet
-            $item = [ordered]@{ operation = 'list'; nextLink = $run.NextLink }
+            $item = [ordered]@{ action = 'list'; nextLink = $run.NextLink }
         } while ($null -ne $run.NextLink)
     }
 

@@ -20,4 +20,4 @@ pub use library::{Functions, Handle, Status, functions, library_path};
 pub use options::Options;
 pub use program::{Language, Program, c_compiler, output_of, tool};
 pub use run::{Run, run};
-pub use session::{DEADLINE, Next, Progress, Session, check_item, check_item_text};
+pub use session::{DEADLINE, Next, Progress, Session, describe, describe_text};

@@ -71,12 +71,13 @@ functions! {
     apimbc_buffer_data(Handle) -> *const u8;
     apimbc_buffer_length(Handle) -> usize;
     apimbc_buffer_free(Handle);
-    apimbc_item_check(*const u8, usize, *mut Handle) -> Status;
-    apimbc_session_new(*const u8, usize, *mut Handle, *mut Handle) -> Status;
+    apimbc_item_describe(*const u8, usize, *mut Handle, *mut Handle) -> Status;
+    apimbc_session_new(*const u8, usize, *const u8, usize, *mut Handle, *mut Handle) -> Status;
     apimbc_session_submit(Handle, *const u8, usize, u32) -> Status;
     apimbc_session_finish(Handle) -> Status;
     apimbc_session_next(Handle, u32, *mut u32, *mut u64, *mut Handle) -> Status;
-    apimbc_session_progress(Handle, *mut u64, usize) -> Status;
+    apimbc_session_progress(Handle, *mut Handle) -> Status;
+    apimbc_session_delivered(Handle, *mut u64) -> Status;
     apimbc_session_answer_token(Handle, u64, *const u8, usize, i64) -> Status;
     apimbc_session_refuse_token(Handle, u64, *const u8, usize) -> Status;
     apimbc_session_cancel(Handle) -> Status;

@@ -1,11 +1,13 @@
 //! The options of a session.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// Options to start a session with. Its environment is the one given here, never the process's own.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    environment: Map<String, Value>,
+    environment: BTreeMap<String, String>,
     members: Map<String, Value>,
 }
 
@@ -18,7 +20,7 @@ impl Options {
     /// Sets a variable of the environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl ToString) -> Self {
-        self.environment.insert(name.to_owned(), value.to_string().into());
+        self.environment.insert(name.to_owned(), value.to_string());
         self
     }
 
@@ -57,7 +59,7 @@ impl Options {
     /// The caller answers token requests.
     #[must_use]
     pub fn host_credential(self) -> Self {
-        self.without_env("AZURE_ACCESS_TOKEN").with("credential", "host")
+        self.without_env("AZURE_ACCESS_TOKEN").with("credential", "caller")
     }
 
     /// Which log events there are.
@@ -68,8 +70,12 @@ impl Options {
 
     /// The options as the library takes them.
     pub fn to_json(&self) -> String {
-        let mut members = self.members.clone();
-        members.insert("environment".to_owned(), self.environment.clone().into());
-        Value::from(members).to_string()
+        Value::from(self.members.clone()).to_string()
+    }
+
+    /// The environment as the library takes it: entries with NUL between them.
+    pub fn to_block(&self) -> String {
+        let entries = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        entries.collect::<Vec<_>>().join("\0")
     }
 }

@@ -1,6 +1,6 @@
 //! A session behind a safe wrapper.
 
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -47,35 +47,30 @@ impl Next {
     }
 }
 
-/// Counts of a session, as `apimbc_session_progress` gives them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a session is, as `apimbc_session_progress` gives it; docs/abi.md says what each member means.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "docs/abi.md has them")]
 pub struct Progress {
-    /// Items taken.
     pub submitted: u64,
-    /// Items done with, in input order.
-    pub settled: u64,
-    /// Items that succeeded.
+    pub delivered: u64,
     pub succeeded: u64,
-    /// Items that failed.
     pub failed: u64,
-    /// Items that were cancelled.
     pub cancelled: u64,
-    /// Of those, how many had been sent.
-    pub cancelled_sent: u64,
-    /// Requests in flight.
+    pub cancelled_not_sent: u64,
+    pub cancelled_unknown: u64,
+    pub cancelled_settings_done: u64,
     pub in_flight: u64,
-    /// Items queued.
     pub queued: u64,
-    /// Items that wait for the throttle.
-    pub throttled: u64,
-    /// Milliseconds until the throttle lets one through.
-    pub throttle_wait_ms: u64,
-    /// Requests sent.
+    pub waiting: u64,
+    pub wait_ms: u64,
+    pub wait_reason: Option<String>,
     pub requests: u64,
-    /// Answers with status 429.
     pub refusals: u64,
-    /// Requests sent again.
     pub retries: u64,
+    pub outage_ms: u64,
+    pub time_left_ms: Option<u64>,
+    pub first_pending: Option<Value>,
 }
 
 impl Drop for Session {
@@ -93,22 +88,30 @@ impl Session {
     /// It cannot be started.
     #[track_caller]
     pub fn start(options: &Options) -> Self {
-        match Self::try_start(&options.to_json()) {
+        match Self::try_start(options) {
             Ok(session) => session,
             Err((status, error)) => panic!("the session did not start: {status:?} {error}"),
         }
     }
 
-    /// Starts a session with options as they are, or gives the status and the error.
-    pub fn try_start(options: &str) -> Result<Self, (Status, Value)> {
+    /// Starts a session, or gives the status and the error.
+    pub fn try_start(options: &Options) -> Result<Self, (Status, Value)> {
+        Self::try_start_in(&options.to_json(), Some(&options.to_block()))
+    }
+
+    /// Starts a session with options and an environment as they are (none: the process's own), or gives the status and
+    /// the error.
+    pub fn try_start_in(options: &str, environment: Option<&str>) -> Result<Self, (Status, Value)> {
         let (data, length) = text(options);
+        let (block, block_length) = environment.map_or((null(), 0), text);
         let (mut handle, mut error) = (null_mut(), null_mut());
-        // SAFETY: the text lives through the call, and the outputs are places for handles.
-        let status = unsafe { (functions().apimbc_session_new)(data, length, &mut handle, &mut error) };
+        // SAFETY: the texts live through the call, and the outputs are places for handles.
+        let status =
+            unsafe { (functions().apimbc_session_new)(data, length, block, block_length, &mut handle, &mut error) };
         if status == Status::OK {
             return Ok(Self { handle });
         }
-        Err((status, error_of(error)))
+        Err((status, json_of(error)))
     }
 
     /// The handle, for calls that a test makes itself. It stays this session's.
@@ -266,43 +269,25 @@ impl Session {
         events
     }
 
-    /// The counts.
+    /// How far it is.
     #[track_caller]
     pub fn progress(&self) -> Progress {
-        let mut values = [u64::MAX; 13];
-        // SAFETY: there is a place for that many values.
-        let status = unsafe { (functions().apimbc_session_progress)(self.handle, values.as_mut_ptr(), values.len()) };
+        let mut progress = null_mut();
+        // SAFETY: the output is a place for a handle.
+        let status = unsafe { (functions().apimbc_session_progress)(self.handle, &mut progress) };
         assert_eq!(status, Status::OK);
-        let [
-            submitted,
-            settled,
-            succeeded,
-            failed,
-            cancelled,
-            cancelled_sent,
-            in_flight,
-            queued,
-            throttled,
-            throttle_wait_ms,
-            requests,
-            refusals,
-            retries,
-        ] = values;
-        Progress {
-            submitted,
-            settled,
-            succeeded,
-            failed,
-            cancelled,
-            cancelled_sent,
-            in_flight,
-            queued,
-            throttled,
-            throttle_wait_ms,
-            requests,
-            refusals,
-            retries,
-        }
+        let text = take_text(progress);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// The number below which every item is delivered.
+    #[track_caller]
+    pub fn delivered(&self) -> u64 {
+        let mut delivered = u64::MAX;
+        // SAFETY: the output is a place for a number.
+        let status = unsafe { (functions().apimbc_session_delivered)(self.handle, &mut delivered) };
+        assert_eq!(status, Status::OK);
+        delivered
     }
 
     /// Answers a token request. `expires_on`: seconds since 1970, 0 where unknown.
@@ -320,29 +305,29 @@ impl Session {
     }
 }
 
-/// Whether an item would be accepted, else why not.
-pub fn check_item(item: &Value) -> Result<(), Value> {
-    check_item_text(&item.to_string())
+/// What an item would do, else why it cannot be sent.
+pub fn describe(item: &Value) -> Result<Value, Value> {
+    describe_text(&item.to_string())
 }
 
 /// The same for an item as it is.
-pub fn check_item_text(item: &str) -> Result<(), Value> {
+pub fn describe_text(item: &str) -> Result<Value, Value> {
     let (data, length) = text(item);
-    let mut error = null_mut();
-    // SAFETY: the text lives through the call, and the output is a place for a handle.
-    match unsafe { (functions().apimbc_item_check)(data, length, &mut error) } {
-        Status::OK => Ok(()),
-        Status::INVALID_ARGUMENT => Err(error_of(error)),
-        other => panic!("item_check: {other:?}"),
+    let (mut description, mut error) = (null_mut(), null_mut());
+    // SAFETY: the text lives through the call, and the outputs are places for handles.
+    match unsafe { (functions().apimbc_item_describe)(data, length, &mut description, &mut error) } {
+        Status::OK => Ok(json_of(description)),
+        Status::INVALID_ARGUMENT => Err(json_of(error)),
+        other => panic!("item_describe: {other:?}"),
     }
 }
 
-fn error_of(buffer: Handle) -> Value {
+fn json_of(buffer: Handle) -> Value {
     if buffer.is_null() {
         return Value::Null;
     }
     let text = take_text(buffer);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("an error is no JSON: {error}: {text}"))
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("a buffer is no JSON: {error}: {text}"))
 }
 
 fn milliseconds(time: Duration) -> u32 {

@@ -186,7 +186,7 @@ fn bare_reqwest(options: &BareReqwest) -> Result<Value> {
 
 fn native(options: &Native) -> Result<Value> {
     let library = NativeLibrary::load(&options.library)?;
-    let started = |success_events: bool| library.session(&json!({ "successEvents": success_events }).to_string());
+    let started = |success_events: bool| library.session(&json!({ "successEvents": success_events }).to_string(), None);
     let item = |n: u64| format!(r#"{{"id":"{}"}}"#, backend(n));
 
     // The first request belongs to the start: it gets the token and makes the connection.
@@ -217,7 +217,7 @@ fn native(options: &Native) -> Result<Value> {
     }
     session.finish(&mut count)?;
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
-    let counts = session.counts();
+    let counts = session.counts()?;
     let items_with = |least: u32| outcomes.iter().filter(|count| **count >= least).count();
     Ok(json!({
         "requests": counts.submitted,

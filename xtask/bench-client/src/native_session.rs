@@ -2,13 +2,13 @@
 
 use std::ffi::c_void;
 use std::path::Path;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 const OK: i32 = 0;
 const PENDING: i32 = 1;
 const DONE: i32 = 2;
@@ -21,11 +21,11 @@ struct Functions {
     buffer_data: unsafe extern "C" fn(Handle) -> *const u8,
     buffer_length: unsafe extern "C" fn(Handle) -> usize,
     buffer_free: unsafe extern "C" fn(Handle),
-    session_new: unsafe extern "C" fn(*const u8, usize, *mut Handle, *mut Handle) -> i32,
+    session_new: unsafe extern "C" fn(*const u8, usize, *const u8, usize, *mut Handle, *mut Handle) -> i32,
     session_submit: unsafe extern "C" fn(Handle, *const u8, usize, u32) -> i32,
     session_finish: unsafe extern "C" fn(Handle) -> i32,
     session_next: unsafe extern "C" fn(Handle, u32, *mut u32, *mut u64, *mut Handle) -> i32,
-    session_progress: unsafe extern "C" fn(Handle, *mut u64, usize) -> i32,
+    session_progress: unsafe extern "C" fn(Handle, *mut Handle) -> i32,
     session_free: unsafe extern "C" fn(Handle),
     // Last, so that it is dropped when nothing points into it any more.
     _library: libloading::Library,
@@ -72,11 +72,21 @@ impl NativeLibrary {
         })
     }
 
-    /// Starts a session with options, JSON as `docs/abi.md` has it.
-    pub fn session(&self, options: &str) -> Result<NativeSession> {
+    /// Starts a session with options, JSON as `docs/abi.md` has it, in an environment (none: the process's own).
+    pub fn session(&self, options: &str, environment: Option<&str>) -> Result<NativeSession> {
+        let (block, block_length) = environment.map_or((null(), 0), |text| (text.as_ptr(), text.len()));
         let (mut handle, mut error) = (null_mut(), null_mut());
-        // SAFETY: the text lives through the call, and the outputs are places for handles.
-        let status = unsafe { (self.functions.session_new)(options.as_ptr(), options.len(), &mut handle, &mut error) };
+        // SAFETY: the texts live through the call, and the outputs are places for handles.
+        let status = unsafe {
+            (self.functions.session_new)(
+                options.as_ptr(),
+                options.len(),
+                block,
+                block_length,
+                &mut handle,
+                &mut error,
+            )
+        };
         if status != OK {
             bail!(
                 "the native library gives no session (status {status}): {}",
@@ -122,6 +132,7 @@ enum Next {
 }
 
 /// Counts of a session.
+#[derive(serde::Deserialize)]
 pub struct Counts {
     /// Items taken.
     pub submitted: u64,
@@ -173,18 +184,14 @@ impl NativeSession {
     }
 
     /// The counts as they are now.
-    pub fn counts(&self) -> Counts {
-        let mut values = [0; 12];
-        // SAFETY: there is a place for that many values.
-        unsafe { (self.library.functions.session_progress)(self.handle, values.as_mut_ptr(), values.len()) };
-        // docs/abi.md numbers them.
-        Counts {
-            submitted: values[0],
-            succeeded: values[2],
-            failed: values[3],
-            cancelled: values[4],
-            refusals: values[11],
+    pub fn counts(&self) -> Result<Counts> {
+        let mut progress = null_mut();
+        // SAFETY: the output is a place for a handle.
+        let status = unsafe { (self.library.functions.session_progress)(self.handle, &mut progress) };
+        if status != OK {
+            bail!("the native library gives no progress: status {status}");
         }
+        Ok(serde_json::from_str(&self.library.take_text(progress))?)
     }
 
     /// Takes the next event, waiting for it for at most `timeout`.

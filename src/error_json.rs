@@ -1,0 +1,153 @@
+//! An error's JSON for the ABI (`docs/abi.md`, "Error"): a text to display, and typed data to copy.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::error::{Detail, Error, State};
+use crate::target::printable;
+
+impl Error {
+    /// The line that names the backend and says what is known of each step.
+    fn about_line(&self) -> Option<String> {
+        let target = self.target.as_ref()?;
+        let mut line = target.to_string();
+        // It begins with "backend", "workspace" or "service".
+        line[..1].make_ascii_uppercase();
+        line += ": ";
+        let what = match (self.step, self.known.settings, self.known.reset) {
+            (None, ..) => "nothing was sent",
+            (_, Some(State::NotSent), _) => "its settings were not changed and its connection was not reset",
+            (_, Some(State::Unknown), _) => {
+                "whether its settings were changed is unknown, and its connection was not reset"
+            }
+            (_, Some(State::Done), Some(State::NotSent)) => {
+                "its settings were changed, and its connection was not reset"
+            }
+            (_, Some(State::Done), Some(State::Unknown)) => {
+                "its settings were changed, and whether its connection was reset is unknown"
+            }
+            (_, Some(State::Done), Some(State::Done)) => {
+                "its settings were changed and its connection was reset; only reading it afterwards failed"
+            }
+            (_, None, Some(State::NotSent)) => "its connection was not reset",
+            (_, None, Some(State::Unknown)) => "whether its connection was reset is unknown",
+            (_, None, Some(State::Done)) => "its connection was reset; only reading it afterwards failed",
+            (_, _, None) if target.backend_id.is_none() => "its backends were not read",
+            (_, _, None) => "it was not read",
+        };
+        line += what;
+        line.push('.');
+        Some(line)
+    }
+
+    /// `text`: for an answer of the service's the lines of Az's cmdlets, for scripts that read them, and then the
+    /// backend's; else the message. (Az's lines: Azure/azure-powershell, AzureApiManagementCmdletBase.cs.)
+    fn text(&self, about: Option<&str>) -> String {
+        if self.status.is_none() {
+            return self.full_message(about);
+        }
+        let mut text = format!("\nError Code: {}\nError Message: {}", self.code, self.message);
+        if let Some(id) = &self.request_id {
+            text += &format!("\nRequest Id: {id}");
+        }
+        if !self.details.is_empty() {
+            text += "\nError Details:";
+        }
+        for detail in &self.details {
+            let target = detail.target.as_deref().unwrap_or_default();
+            text += &format!(
+                "\n\t[Code= {}, Message= {}, Target= {target}]",
+                detail.code, detail.message
+            );
+        }
+        if let Some(about) = about {
+            text.push('\n');
+            text += about;
+        }
+        text
+    }
+
+    fn full_message(&self, about: Option<&str>) -> String {
+        let Some(about) = about else {
+            return self.message.clone();
+        };
+        let stop = if self.message.ends_with(['.', '!', '?', ':']) {
+            ""
+        } else {
+            "."
+        };
+        format!("{}{stop} {about}", self.message)
+    }
+}
+
+impl Serialize for Detail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &printable(&self.code))?;
+        map.serialize_entry("message", &printable(&self.message))?;
+        if let Some(target) = &self.target {
+            map.serialize_entry("target", &printable(target))?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let about = self.about_line();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &printable(&self.code))?;
+        map.serialize_entry("category", &self.category)?;
+        map.serialize_entry("fatal", &self.fatal)?;
+        map.serialize_entry("message", &printable(&self.full_message(about.as_deref())))?;
+        map.serialize_entry("text", &printable(&self.text(about.as_deref())))?;
+        map.serialize_entry("data", &Data(self))?;
+        if !self.details.is_empty() {
+            map.serialize_entry("details", &self.details)?;
+        }
+        map.end()
+    }
+}
+
+/// `data`: what a caller copies into the data of its own error, each value with its type.
+struct Data<'a>(&'a Error);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let error = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("Code", &printable(&error.code))?;
+        if let Some(status) = error.status {
+            map.serialize_entry("Status", &status)?;
+        }
+        let target = error.target.as_deref();
+        for (name, value) in [
+            ("RequestId", error.request_id.as_deref()),
+            ("CorrelationId", error.correlation_id.as_deref()),
+            ("ClientRequestId", error.client_request_id.as_deref()),
+            ("BackendId", target.and_then(|t| t.backend_id.as_deref())),
+            ("ServiceName", target.map(|t| t.service.as_str())),
+            ("ResourceGroupName", target.map(|t| t.resource_group.as_str())),
+            ("Workspace", target.and_then(|t| t.workspace.as_deref())),
+        ] {
+            if let Some(value) = value {
+                map.serialize_entry(name, &printable(value))?;
+            }
+        }
+        if let Some(step) = error.step {
+            map.serialize_entry("Step", &step)?;
+        }
+        map.serialize_entry("Attempts", &error.attempts)?;
+        for (name, state) in [
+            ("SettingsState", error.known.settings),
+            ("ResetState", error.known.reset),
+        ] {
+            if let Some(state) = state {
+                map.serialize_entry(name, &state)?;
+            }
+        }
+        map.serialize_entry("SettingsChanged", &(error.known.settings == Some(State::Done)))?;
+        map.serialize_entry("ResetDone", &(error.known.reset == Some(State::Done)))?;
+        map.end()
+    }
+}
