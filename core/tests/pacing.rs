@@ -300,7 +300,7 @@ fn the_global_bucket_is_the_smaller_one() {
 #[test]
 fn a_hidden_limit() {
     let mut rows = Vec::new();
-    for rate in [1.0, 2.5, 4.0, 8.0, 20.0, 50.0] {
+    for rate in [1.0, 1.3, 2.5, 4.0, 8.0, 14.0, 20.0, 50.0, 90.0] {
         for retry_after in [1, 5, 10] {
             for headers in [Headers::Constant(199), Headers::True, Headers::Absent] {
                 for latency in LATENCIES {
