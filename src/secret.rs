@@ -96,9 +96,8 @@ fn user_info(word: &str) -> Option<(usize, usize)> {
         return Some((start, start + at));
     }
     // What should be a port and is not may be a password that was cut off by one of its own characters.
-    let (host, port) = authority
-        .trim_end_matches(|c: char| !c.is_alphanumeric())
-        .rsplit_once(':')?;
+    let authority = authority.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let (host, port) = authority.rsplit_once(':')?;
     if host.starts_with('[') || port.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
