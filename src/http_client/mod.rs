@@ -2,6 +2,8 @@
 //! sessions. They are made from the sessions' environments (proxy, trusted roots), never from the process's own, and as
 //! a rule there is one.
 
+mod gate;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,6 +17,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use url::Url;
 
+use gate::GateLayer;
+
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
 use crate::secret::Secret;
@@ -24,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// While requests are on an HTTP/2 connection it is asked for a sign of life this long after the last one. Should none
 /// come in [`CONNECT_TIMEOUT`], it is dead: sooner than a try ends by default, so that the next has a new connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Bytes of an answer's headers: over HTTP/2 as many as hyper takes over HTTP/1.1.
+const MAX_HEADERS: u32 = 408 * 1024;
 /// Over HTTP/1.1 no connection is thrown away between two requests, however wide the window.
 const IDLE_CONNECTIONS: usize = WIDEST_WINDOW as usize;
 
@@ -119,7 +125,9 @@ impl Settings {
             .tls_backend_preconfigured(self.tls()?)
             .connect_timeout(connect_timeout)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .connector_layer(GateLayer)
             .tcp_nodelay(true)
+            .http2_max_header_list_size(MAX_HEADERS)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
             .http2_keep_alive_timeout(CONNECT_TIMEOUT)
             // Retrying is the engine's own subject; reqwest's would copy every request for it.
@@ -287,6 +295,28 @@ pub(crate) fn is_refused_certificate(error: &reqwest::Error) -> bool {
     )
 }
 
+/// Whether the service said that it did not process the request (a stream that it refused, or one that it will not get
+/// to before it ends the connection), or the request was never written: it can be sent again without harm.
+#[allow(dead_code, reason = "the session's shell, which is being rewritten, asks")]
+pub(crate) fn is_not_processed(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            // RFC 9113, sections 6.8 and 8.7. Streams that the service may have processed get no error of this kind.
+            return error.is_remote()
+                && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM));
+        }
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_canceled)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The outer errors only say that there was one; the innermost says which.
 pub(crate) fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
     let mut cause: &(dyn std::error::Error + 'static) = error;
@@ -298,4 +328,67 @@ pub(crate) fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'st
         cause = next;
     }
     cause
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Reads frames of HTTP/2 until one has that type.
+    fn read_until(stream: &mut TcpStream, kind: u8) {
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).expect("a frame");
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            std::io::copy(&mut stream.take(length.into()), &mut std::io::sink()).expect("its content");
+            if head[3] == kind {
+                return;
+            }
+        }
+    }
+
+    /// What comes of a request whose server answers with a frame.
+    fn error_after(frame: &'static [u8]) -> reqwest::Error {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            stream.read_exact(&mut [0; 24]).expect("the preface");
+            stream
+                .write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])
+                .expect("settings are sent");
+            read_until(&mut stream, 1);
+            stream.write_all(frame).expect("the frame is sent");
+            // To the end, so that the client sees no reset.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let error = runtime.expect("a runtime").block_on(async {
+            let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy();
+            let client = client.tls_backend_preconfigured(
+                ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                    .with_safe_default_protocol_versions()
+                    .expect("the provider has them")
+                    .with_root_certificates(RootCertStore::empty())
+                    .with_no_client_auth(),
+            );
+            let client = client.retry(reqwest::retry::never()).build().expect("a client");
+            client.post(url).send().await.expect_err("it is no answer")
+        });
+        server.join().expect("the server ends");
+        error
+    }
+
+    #[test]
+    fn what_the_service_did_not_process_is_known() {
+        let refused_stream = error_after(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7]);
+        assert!(is_not_processed(&refused_stream), "{refused_stream:?}");
+        let ends_before_it = error_after(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert!(is_not_processed(&ends_before_it), "{ends_before_it:?}");
+        let failed = error_after(&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2]);
+        assert!(!is_not_processed(&failed), "{failed:?}");
+    }
 }
