@@ -15,8 +15,8 @@ use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::attempt::{Attempt, Context, Refusal};
-use super::sdk::TIMEOUT;
-use super::token::AccessToken;
+use super::sdk::{MAX_ANSWER, TIMEOUT};
+use super::token::{AccessToken, seconds};
 use crate::cloud::is_loopback;
 use crate::environment::Environment;
 use crate::http_client;
@@ -171,23 +171,20 @@ async fn send(
             .try_clone()
             .ok_or("the request cannot be repeated")?
             .timeout(TIMEOUT);
-        let outcome = async {
-            let answer = attempt.send().await?;
-            Ok((answer.status(), Zeroizing::new(answer.bytes().await?.to_vec())))
-        }
-        .await;
+        let outcome = attempt.send().await;
         let may_pass = match &outcome {
-            Ok((status, _)) => is_passing(*status),
+            Ok(answer) => is_passing(answer.status()),
             Err(_) => true,
         };
-        match (pauses.next(), outcome) {
-            (Some(pause), _) if may_pass => tokio::time::sleep(pause).await,
-            (_, outcome) => {
-                return outcome.map_err(|error: reqwest::Error| {
-                    format!("the identity endpoint: {}", http_client::reason(&error))
-                });
-            }
+        if let (true, Some(pause)) = (may_pass, pauses.next()) {
+            tokio::time::sleep(pause).await;
+            continue;
         }
+        let endpoint = |why: String| format!("the identity endpoint: {why}");
+        let answer = outcome.map_err(|error| endpoint(http_client::reason(&error)))?;
+        let status = answer.status();
+        let body = http_client::read_body(answer, MAX_ANSWER).await.map_err(endpoint)?;
+        return Ok((status, body));
     }
 }
 
@@ -213,16 +210,13 @@ fn token(body: &[u8]) -> Option<AccessToken> {
     } = serde_json::from_slice(body).ok()?;
     let secret = Secret::new(access_token);
     let expires_on = match (seconds(&expires_on), seconds(&expires_in)) {
-        (Some(end), _) => UNIX_EPOCH.checked_add(end),
-        (None, Some(length)) => SystemTime::now().checked_add(length),
+        (Some(end), _) => Some(UNIX_EPOCH.checked_add(end)?),
+        (None, Some(length)) => Some(SystemTime::now().checked_add(length)?),
+        // Sent until it is refused, unless there is an end that cannot be.
+        (None, None) if expires_on.is_number() || expires_in.is_number() => return None,
         (None, None) => None,
     };
     Some(AccessToken { secret, expires_on })
-}
-
-fn seconds(value: &Value) -> Option<Duration> {
-    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    Some(Duration::from_secs(number))
 }
 
 #[derive(Deserialize)]
@@ -276,5 +270,15 @@ mod tests {
         assert_eq!(end(r#"{"access_token":"t","expires_on":1900000000}"#), expected);
         assert!(end(r#"{"access_token":"t","expires_on":"tomorrow","expires_in":"60"}"#) > Some(SystemTime::now()));
         assert_eq!(end(r#"{"access_token":"t"}"#), None);
+        for absurd in [
+            r#""expires_in":18446744073709551615"#,
+            r#""expires_on":1e300"#,
+            r#""expires_in":-1"#,
+        ] {
+            assert!(
+                token(format!(r#"{{"access_token":"t",{absurd}}}"#).as_bytes()).is_none(),
+                "{absurd}"
+            );
+        }
     }
 }

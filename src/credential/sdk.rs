@@ -13,14 +13,17 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{
     AsyncRawResponse, Body, ClientOptions, ExponentialRetryOptions, HttpClient, Request, RetryOptions, Transport,
 };
+use serde::Deserialize;
 
 use super::attempt::{Attempt, Context, Refusal};
-use super::token::AccessToken;
+use super::token::{self, AccessToken};
 use crate::http_client;
 use crate::secret::Secret;
 
 /// A token endpoint answers within seconds, or not at all.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+/// A token with all around it is a few kilobytes, some dozen where its holder is in many groups.
+pub(super) const MAX_ANSWER: usize = 256 * 1024;
 const RETRIES: u32 = 3;
 
 /// The options under which `azure_identity` works for this session.
@@ -82,6 +85,22 @@ fn reason(error: &Error, context: &Context) -> String {
     }
 }
 
+/// `azure_core` computes a token's end by an addition that panics where it overflows.
+fn check_lifetime(body: &[u8]) -> std::result::Result<(), String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        expires_in: serde_json::Value,
+    }
+    match serde_json::from_slice::<Answer>(body) {
+        Ok(Answer { expires_in }) if !expires_in.is_null() && token::seconds(&expires_in).is_none() => {
+            Err(format!("expires_in is {expires_in}"))
+        }
+        // What is no such answer is for `azure_identity` to say.
+        _ => Ok(()),
+    }
+}
+
 #[derive(Debug)]
 struct SharedClient(reqwest::Client);
 
@@ -125,7 +144,14 @@ impl HttpClient for SharedClient {
                 headers.insert(name.as_str().to_owned(), value.to_owned());
             }
         }
-        let body = answer.bytes().await.map_err(failure)?;
-        Ok(AsyncRawResponse::from_bytes(status, headers, body))
+        let broken = |why: String| Error::with_message(ErrorKind::Io, format!("no answer from {host}: {why}"));
+        let body = http_client::read_body(answer, MAX_ANSWER).await.map_err(broken)?;
+        check_lifetime(&body).map_err(|why| {
+            Error::with_message(
+                ErrorKind::DataConversion,
+                format!("the answer of {host} is not a token: {why}"),
+            )
+        })?;
+        Ok(AsyncRawResponse::from_bytes(status, headers, body.to_vec()))
     }
 }

@@ -17,6 +17,9 @@ use crate::secret::Secret;
 /// How a header says that a token follows (RFC 6750, section 2.1).
 const SCHEME: &str = "Bearer ";
 
+/// The end of the year 9999, in seconds since 1970: the last that Azure's own clients can hold, and far beyond any token.
+const MAX_SECONDS: u64 = 253_402_300_799;
+
 /// A token as a source of credentials gives it.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessToken {
@@ -99,6 +102,12 @@ fn claims_of(token: &Secret) -> Option<Claims> {
     let payload = token.expose().split('.').nth(1)?;
     let payload = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
     serde_json::from_slice(&payload).ok()
+}
+
+/// A time in an answer that brings a token: a number, or one as text. `None`: it is neither, or beyond any clock's time.
+pub(super) fn seconds(value: &serde_json::Value) -> Option<Duration> {
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    (number <= MAX_SECONDS).then(|| Duration::from_secs(number))
 }
 
 /// The end of the token by its own claim, where it is a JWT.

@@ -4,6 +4,8 @@
 //! for each request that waits. Here, requests to one origin wait while one of them dials. What comes of it decides:
 //! an HTTP/2 connection serves them all, so that the others never dial; over HTTP/1.1 each needs one of its own, and
 //! from then on all dial at once; after a failure the next one tries.
+//!
+//! What the system's verifier has not said in the handshake is waited for here, before the connection is anybody's.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -19,6 +21,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use super::verdicts;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -71,7 +75,17 @@ where
         let mut connector = std::mem::replace(&mut self.connector, ready);
         Box::pin(async move {
             let turn = origin.turn().await?;
-            let connection = connector.call(destination).await?;
+            let mut connecting = pin!(connector.call(destination));
+            let mut open = Vec::new();
+            let connection = poll_fn(|context| {
+                let (progress, verdicts) = verdicts::watch(|| connecting.as_mut().poll(context));
+                open.extend(verdicts);
+                progress
+            })
+            .await?;
+            for verdict in open {
+                verdict.await??;
+            }
             turn.connected(connection.connected().is_negotiated_h2());
             Ok(connection)
         })

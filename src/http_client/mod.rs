@@ -3,25 +3,34 @@
 //! a rule there is one.
 
 mod gate;
+mod proxy;
+mod system_proxy;
+mod trust;
+#[cfg_attr(
+    not(any(windows, target_vendor = "apple", test)),
+    allow(
+        dead_code,
+        reason = "only the systems that have a verifier need it; tests run everywhere"
+    )
+)]
+mod verdicts;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
 use once_cell::sync::Lazy;
-use reqwest::{NoProxy, Proxy, redirect};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
+use reqwest::redirect;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use url::Url;
+use zeroize::Zeroizing;
 
 use gate::GateLayer;
+use proxy::ProxySettings;
+use trust::{CERT_FILE, Trust, unusable};
 
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
-use crate::secret::Secret;
 use crate::tuning::WIDEST_WINDOW;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,24 +42,11 @@ const MAX_HEADERS: u32 = 408 * 1024;
 /// Over HTTP/1.1 no connection is thrown away between two requests, however wide the window.
 const IDLE_CONNECTIONS: usize = WIDEST_WINDOW as usize;
 
-const CERT_FILE: &str = "SSL_CERT_FILE";
-const CERT_DIR: &str = "SSL_CERT_DIR";
-
 /// What a client is made from. Equal settings share a client.
 #[derive(Debug, PartialEq)]
 struct Settings {
-    /// The variable that names the proxy, and the proxy's URL, which may hold a password.
-    proxy: Option<(&'static str, Secret)>,
-    no_proxy: Option<String>,
-    root_file: Option<Dated>,
-    root_folders: Vec<Dated>,
-}
-
-/// A file or folder as it was at a time, so that a replaced one is read anew.
-#[derive(Debug, PartialEq)]
-struct Dated {
-    path: PathBuf,
-    modified: Option<SystemTime>,
+    proxy: ProxySettings,
+    trust: Trust,
 }
 
 /// Clients and what they were made from; the one that was asked for last is last.
@@ -58,43 +54,44 @@ static CLIENTS: Lazy<Mutex<Vec<(Settings, reqwest::Client)>>> = Lazy::new(Mutex:
 
 /// More settings than this are not in use by turns; they have changed. A client that has to make room lives on in the
 /// sessions that use it.
-const MOST_CLIENTS: usize = 8;
+const MAX_CLIENTS: usize = 8;
 
-/// The client for this environment, which it shares with every other that has the same proxy and trusted roots.
+/// The client for this environment, which it shares with every other that has the same proxy and trusted roots. Reads
+/// files where one of them is new: whoever calls this may wait for them, and nobody else does.
 pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
     let settings = Settings::of(env);
-    let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = match clients.iter().position(|(made_from, _)| *made_from == settings) {
-        Some(at) => clients.remove(at),
-        None => {
-            let client = settings.client(CONNECT_TIMEOUT)?;
-            (settings, client)
-        }
-    };
-    let client = entry.1.clone();
-    if clients.len() == MOST_CLIENTS {
+    if let Some(client) = kept(&mut clients(), &settings) {
+        return Ok(client);
+    }
+    let client = settings.client(CONNECT_TIMEOUT)?;
+    let mut clients = clients();
+    // Another session may have made it meanwhile.
+    if let Some(client) = kept(&mut clients, &settings) {
+        return Ok(client);
+    }
+    if clients.len() == MAX_CLIENTS {
         clients.remove(0);
     }
-    clients.push(entry);
+    clients.push((settings, client.clone()));
     Ok(client)
 }
 
-/// The variable that names the proxy by which a URL is reached, for messages: whoever does not answer may be the proxy.
+fn clients() -> MutexGuard<'static, Vec<(Settings, reqwest::Client)>> {
+    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The client that was made from these settings, which now is the one that was asked for last.
+fn kept(clients: &mut Vec<(Settings, reqwest::Client)>, settings: &Settings) -> Option<reqwest::Client> {
+    let at = clients.iter().position(|(made_from, _)| made_from == settings)?;
+    let entry = clients.remove(at);
+    let client = entry.1.clone();
+    clients.push(entry);
+    Some(client)
+}
+
+/// How the proxy was named by which a URL is reached, for messages: whoever does not answer may be the proxy.
 pub(crate) fn proxy_variable(env: &Environment, url: &Url) -> Option<&'static str> {
-    let Settings {
-        proxy: Some((name, value)),
-        no_proxy,
-        ..
-    } = Settings::of(env)
-    else {
-        return None;
-    };
-    let matcher = Matcher::builder()
-        .https(value.expose())
-        .no(no_proxy.unwrap_or_default())
-        .build();
-    let used = url.scheme() == "https" && matcher.intercept(&url.as_str().parse().ok()?).is_some();
-    used.then_some(name)
+    ProxySettings::of(env).source_for(url)
 }
 
 /// A client of its own that is more, or less, patient.
@@ -105,18 +102,9 @@ pub(crate) fn with_connect_timeout(env: &Environment, timeout: Duration) -> Resu
 
 impl Settings {
     fn of(env: &Environment) -> Self {
-        // http:// never goes through a proxy (see `client`), so HTTP_PROXY has no say.
-        let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-            .into_iter()
-            .find_map(|name| Some((name, Secret::new(env.get(name)?.trim().to_owned()))));
         Self {
-            proxy,
-            no_proxy: env.get("NO_PROXY").or_else(|| env.get("no_proxy")).map(str::to_owned),
-            root_file: env.get(CERT_FILE).map(|path| Dated::now(path.into())),
-            root_folders: env
-                .get(CERT_DIR)
-                .map(|paths| std::env::split_paths(paths).map(Dated::now).collect())
-                .unwrap_or_default(),
+            proxy: ProxySettings::of(env),
+            trust: Trust::of(env),
         }
     }
 
@@ -135,7 +123,7 @@ impl Settings {
             // A redirect would carry the token to wherever the answer says.
             .redirect(redirect::Policy::none())
             .no_proxy();
-        let builder = match self.proxy()? {
+        let builder = match self.proxy.to_proxy()? {
             Some(proxy) => builder.proxy(proxy),
             None => builder,
         };
@@ -150,126 +138,38 @@ impl Settings {
         })
     }
 
-    /// Only https goes through a proxy, as a tunnel that the proxy cannot look into. Plain http goes to this machine
-    /// or to its platform's identity endpoint, which no proxy can reach, and which hands out tokens in the open.
-    fn proxy(&self) -> Result<Option<Proxy>> {
-        let Some((name, value)) = &self.proxy else {
-            return Ok(system_proxy());
-        };
-        let url = proxy_url(value.expose()).ok_or_else(|| {
-            // The value is not shown: it may hold a password.
-            unusable(format!(
-                "{name} does not hold the URL of an http or https proxy, such as http://proxy.example.com:8080."
-            ))
-        })?;
-        let proxy = Proxy::https(url)
-            .map_err(|_| unusable(format!("{name} does not hold the URL of a proxy that can be used.")))?;
-        Ok(Some(
-            proxy.no_proxy(self.no_proxy.as_deref().and_then(NoProxy::from_string)),
-        ))
-    }
-
     fn tls(&self) -> Result<ClientConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = self.roots()?;
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        // A proxy over TLS is sent a password in the connection's first moments, before the gate sees the connection.
+        let verifier = self.trust.verifier(&provider, self.proxy.is_tls())?;
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| unusable(format!("TLS cannot be set up: {error}.")))?;
-        let replaces_system_store = cfg!(not(any(windows, target_vendor = "apple"))) && !roots.is_empty();
-        let mut config = if replaces_system_store {
-            // As OpenSSL, curl, Go and .NET do where the system's store is itself such a file.
-            let mut store = RootCertStore::empty();
-            store.add_parsable_certificates(roots);
-            builder.with_root_certificates(store).with_no_client_auth()
-        } else {
-            let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(|error| {
-                unusable(format!(
-                    "The system's trusted certificates cannot be read: {error}. Install them (on Linux the package is called ca-certificates), or name a PEM file in {CERT_FILE}."
-                ))
-            })?;
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
-        };
+            .map_err(|error| unusable(format!("TLS cannot be set up: {error}.")))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        if trust::SYSTEM_HAS_A_VERIFIER {
+            // As `verdicts` wants it. Connections are few and long there, too.
+            config.resumption = Resumption::disabled();
+        }
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
+}
 
-    /// The certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`, each once.
-    fn roots(&self) -> Result<Vec<CertificateDer<'static>>> {
-        let mut roots = Vec::new();
-        if let Some(Dated { path, .. }) = &self.root_file {
-            let shown = path.display();
-            let found = certificates_of(path)
-                .map_err(|why| unusable(format!("{CERT_FILE} is '{shown}', which cannot be read: {why}.")))?;
-            if found.is_empty() {
-                return Err(unusable(format!(
-                    "{CERT_FILE} is '{shown}', in which there is no PEM certificate."
-                )));
-            }
-            roots.extend(found);
+/// Reads an answer's body of at most `limit` bytes. The reason why there is none is for a person.
+pub(crate) async fn read_body(
+    mut answer: reqwest::Response,
+    limit: usize,
+) -> std::result::Result<Zeroizing<Vec<u8>>, String> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = answer.chunk().await.map_err(|error| reason(&error))? {
+        if body.len() + chunk.len() > limit {
+            return Err(format!("its answer is larger than {limit} bytes"));
         }
-        for Dated { path, .. } in &self.root_folders {
-            let entries = std::fs::read_dir(path).map_err(|why| {
-                unusable(format!(
-                    "{CERT_DIR} is '{}', which cannot be read: {why}.",
-                    path.display()
-                ))
-            })?;
-            for file in entries
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(|file| file.is_file())
-            {
-                // Such folders hold other files too (keys, revocation lists, hashes of names).
-                roots.extend(certificates_of(&file).unwrap_or_default());
-            }
-        }
-        roots.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
-        roots.dedup();
-        Ok(roots)
+        body.extend_from_slice(&chunk);
     }
-}
-
-impl Dated {
-    fn now(path: PathBuf) -> Self {
-        let modified = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-        Self { path, modified }
-    }
-}
-
-fn certificates_of(file: &Path) -> std::result::Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
-    CertificateDer::pem_file_iter(file)?.collect()
-}
-
-fn proxy_url(value: &str) -> Option<Url> {
-    let url = if value.contains("://") {
-        Url::parse(value)
-    } else {
-        Url::parse(&format!("http://{value}"))
-    }
-    .ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
-}
-
-/// What Windows' and macOS' settings say. Elsewhere the variables are all there is.
-fn system_proxy() -> Option<Proxy> {
-    if !cfg!(any(windows, target_os = "macos")) {
-        return None;
-    }
-    let matcher = Matcher::from_system();
-    Some(Proxy::custom(move |url| {
-        if url.scheme() != "https" {
-            return None;
-        }
-        let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
-        Some(proxy.uri().to_string())
-    }))
-}
-
-fn unusable(message: String) -> Error {
-    Error::invalid("InvalidOptions", message).into_fatal()
+    Ok(body)
 }
 
 /// Why there was no answer, for a person, without the address (it may hold a query).
@@ -334,6 +234,8 @@ pub(crate) fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'st
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
+
+    use rustls::RootCertStore;
 
     use super::*;
 

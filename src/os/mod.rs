@@ -5,4 +5,5 @@ mod allocator;
 pub(crate) mod file;
 pub(crate) mod process;
 pub(crate) mod protected;
+pub(crate) mod system_proxy;
 pub(crate) mod thread;

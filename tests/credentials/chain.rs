@@ -1,5 +1,6 @@
 //! The order of the sources: the first that is configured wins, and one that fails ends the search.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -245,4 +246,59 @@ fn an_identity_endpoint_far_away_must_use_tls() {
         message(&error).contains("IDENTITY_ENDPOINT") && message(&error).contains("https"),
         "{error}"
     );
+}
+
+#[test]
+fn an_answer_without_end_is_given_up() {
+    let stage = Stage::new();
+    let endless = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = endless.local_addr().expect("an address");
+    // Ends with the process: it waits for connections, and holds nothing.
+    std::thread::spawn(move || {
+        for mut client in endless.incoming().flatten() {
+            std::thread::spawn(move || {
+                let _ = client.read(&mut [0; 4096]);
+                let _ = client.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+                while client.write_all(&[b'x'; 4096]).is_ok() {}
+            });
+        }
+    });
+    let error = refused(
+        &stage
+            .options()
+            .env("IDENTITY_ENDPOINT", format!("http://{address}/msi/token"))
+            .env("IDENTITY_HEADER", "header"),
+    );
+    assert!(message(&error).contains("larger than 262144 bytes"), "{error}");
+}
+
+#[test]
+fn a_life_of_absurd_length_is_an_error() {
+    let stage = Stage::new();
+    for (path, options) in [
+        ("/oauth2/v2.0/token", stage.with_client_secret()),
+        (
+            "/msi/token",
+            stage
+                .options()
+                .env("IDENTITY_ENDPOINT", format!("{}/msi/token", stage.http()))
+                .env("IDENTITY_HEADER", "header"),
+        ),
+    ] {
+        let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": u64::MAX });
+        stage.add_fault(
+            Fault::new(
+                path,
+                FaultAction::Answer(InjectedAnswer {
+                    status: 200,
+                    body: Some(body),
+                    ..InjectedAnswer::default()
+                }),
+            )
+            .times(u32::MAX),
+        );
+        let error = refused(&options);
+        assert_eq!(error["code"], "AuthenticationFailed", "{error}");
+        assert!(message(&error).contains("not a token"), "{error}");
+    }
 }

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::ptr;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::program::{Program, too_much};
 
 /// A program and all that it has started, but for those that made themselves independent.
@@ -171,9 +173,9 @@ impl Stream {
     }
 
     fn read(&mut self, limit: usize) -> io::Result<()> {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = Zeroizing::new([0; 16 * 1024]);
         while let Some(pipe) = &mut self.pipe {
-            match pipe.read(&mut chunk) {
+            match pipe.read(&mut chunk[..]) {
                 Ok(0) => self.pipe = None,
                 Ok(count) if self.bytes.len() + count > limit => return Err(too_much(limit)),
                 Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),

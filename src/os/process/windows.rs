@@ -14,6 +14,7 @@ use windows_sys::Win32::System::JobObjects::{
     TerminateJobObject,
 };
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
+use zeroize::Zeroizing;
 
 use super::program::{Program, too_much};
 use crate::os::thread;
@@ -113,9 +114,9 @@ impl Stream {
     fn of(pipe: Option<impl Read + Send + 'static>) -> io::Result<Self> {
         let (sender, chunks) = channel();
         thread::spawn("apim-credential", move || {
-            let mut chunk = [0; 16 * 1024];
+            let mut chunk = Zeroizing::new([0; 16 * 1024]);
             let Some(mut pipe) = pipe else { return };
-            while let Ok(count @ 1..) = pipe.read(&mut chunk) {
+            while let Ok(count @ 1..) = pipe.read(&mut chunk[..]) {
                 // Nobody wants the rest.
                 if sender.send(chunk[..count].to_vec()).is_err() {
                     return;
