@@ -39,8 +39,6 @@ pub struct Config {
     pub requests_per_connection: Option<u32>,
     /// An outage to come.
     pub outage: Option<Outage>,
-    /// Give each bearer token buckets of its own. Otherwise all callers count as one principal.
-    pub bucket_by_token: bool,
     /// The share of Resource Manager requests that meet one of `fault_kinds`, from 0 to 1.
     pub fault_rate: f64,
     /// What the faults of `fault_rate` are; each is as likely as the others.
@@ -77,7 +75,6 @@ impl Default for Config {
             retry_after: None,
             requests_per_connection: None,
             outage: None,
-            bucket_by_token: false,
             fault_rate: 0.0,
             fault_kinds: Vec::new(),
             slow: Duration::from_secs(5),

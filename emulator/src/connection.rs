@@ -18,8 +18,9 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::OutageKind;
-use crate::exchange::{Shared, exchange};
 use crate::outage::Current;
+use crate::pipeline;
+use crate::state::Shared;
 
 /// An address to listen on, kept for this emulator while nothing listens on it too.
 pub(crate) struct Address {
@@ -173,10 +174,11 @@ where
         async move {
             let version = request.version();
             let last = shared
-                .limits()
+                .throttle()
+                .limits
                 .requests_per_connection
                 .is_some_and(|most| served.fetch_add(1, Ordering::Relaxed) + 1 >= most);
-            let mut answer = exchange(shared, secure, request).await?;
+            let mut answer = pipeline::answer(shared, secure, request).await?;
             if last && version < Version::HTTP_2 {
                 answer
                     .headers_mut()
@@ -184,7 +186,7 @@ where
             } else if last {
                 expired.notify_one();
             }
-            Ok::<_, crate::exchange::NoAnswer>(answer)
+            Ok::<_, pipeline::NoAnswer>(answer)
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
-use crate::answer::{Answer, Body, Refusal, empty, json_answer};
-use crate::arm::not_allowed;
 use crate::config::{Limits, Outage, OutageKind};
-use crate::exchange::Shared;
-use crate::fault::Fault;
-use crate::journal::JournalWriter;
+use crate::faults::Fault;
+use crate::reply::{Outcome, Refusal, Reply};
+use crate::request::Request;
+use crate::resources::KnownReferences;
+use crate::state::Shared;
 
 const ROOT: &str = "/_emulator";
 
@@ -25,68 +24,48 @@ pub(crate) fn is_control(path: &str) -> bool {
 }
 
 /// Answers a request under `/_emulator`.
-pub(crate) fn answer(shared: &Arc<Shared>, head: &Parts, body: &[u8]) -> Answer {
-    let place = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
-    let outcome = match (place, &head.method) {
-        ("/journal", &Method::GET) => journal(shared),
-        ("/journal", &Method::DELETE) => {
-            shared.record().journal.clear();
-            Ok(empty(StatusCode::NO_CONTENT))
+pub(crate) fn answer(shared: &Shared, request: &Request<'_>) -> Outcome {
+    let place = request.path().strip_prefix(ROOT).unwrap_or_default();
+    match (place, request.method()) {
+        ("/journal", &Method::GET) if !shared.config.journal => {
+            return Err(Refusal::manager(
+                StatusCode::NOT_FOUND,
+                "JournalOff",
+                "This emulator keeps no journal; start it without --no-journal.",
+            ));
         }
-        ("/journal", _) => not_allowed("GET, DELETE"),
-        ("/stats", &Method::GET) => Ok(json_answer(StatusCode::OK, &shared.stats())),
-        ("/stats", _) => not_allowed("GET"),
-        ("/faults", &Method::POST) => add_faults(shared, body),
-        ("/faults", &Method::DELETE) => {
-            shared.faults().clear();
-            Ok(empty(StatusCode::NO_CONTENT))
+        ("/journal", &Method::GET) => return Ok(Reply::json(json!(shared.record().entries))),
+        ("/journal", &Method::DELETE) => shared.record().clear(),
+        ("/stats", &Method::GET) => return Ok(Reply::json(json!(shared.stats()))),
+        ("/faults", &Method::POST) => add_faults(shared, request.body)?,
+        ("/faults", &Method::DELETE) => shared.faults().clear(),
+        ("/limits", &Method::PUT) => shared.set_limits(read::<Limits>(request.body)?).map_err(bad)?,
+        ("/outage", &Method::POST) => shared.outages.plan(read::<OutageText>(request.body)?.into()),
+        ("/known", &Method::PUT) => shared.world().known = Arc::new(read::<KnownReferences>(request.body)?),
+        ("/tokens/expire", &Method::POST) => shared.tokens().expire_all(),
+        ("/journal" | "/stats" | "/faults" | "/limits" | "/outage" | "/known" | "/tokens/expire", method) => {
+            return Err(Refusal::method(method));
         }
-        ("/faults", _) => not_allowed("POST, DELETE"),
-        ("/limits", &Method::PUT) => set_limits(shared, body),
-        ("/limits", _) => not_allowed("PUT"),
-        ("/outage", &Method::POST) => plan_outage(shared, body),
-        ("/outage", _) => not_allowed("POST"),
-        ("/tokens/expire", &Method::POST) => {
-            shared.tokens().expire_all();
-            Ok(empty(StatusCode::NO_CONTENT))
+        _ => {
+            return Err(Refusal::manager(
+                StatusCode::NOT_FOUND,
+                "NotFound",
+                format!(
+                    "There is no '{place}' here; there are /journal, /stats, /faults, /limits, /outage, /known and \
+                     /tokens/expire."
+                ),
+            ));
         }
-        ("/tokens/expire", _) => not_allowed("POST"),
-        _ => Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "NotFound",
-            format!(
-                "There is no '{place}' here; there are /journal, /stats, /faults, /limits, /outage and /tokens/expire."
-            ),
-        )),
-    };
-    outcome.unwrap_or_else(Refusal::into_answer)
-}
-
-fn journal(shared: &Arc<Shared>) -> Result<Answer, Refusal> {
-    if !shared.config.journal {
-        return Err(Refusal::new(
-            StatusCode::NOT_FOUND,
-            "JournalOff",
-            "This emulator keeps no journal; start it without --no-journal.",
-        ));
     }
-    let writer = JournalWriter::new(&shared.record().journal);
-    let mut answer = Response::new(Body::Journal {
-        shared: Arc::clone(shared),
-        writer,
-    });
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(answer)
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn set_limits(shared: &Shared, body: &[u8]) -> Result<Answer, Refusal> {
-    serde_json::from_slice::<Limits>(body)
-        .map_err(|error| error.to_string())
-        .and_then(|limits| shared.set_limits(limits))
-        .map_err(|problem| Refusal::new(StatusCode::BAD_REQUEST, "BadLimits", problem))?;
-    Ok(empty(StatusCode::NO_CONTENT))
+fn bad(problem: String) -> Refusal {
+    Refusal::manager(StatusCode::BAD_REQUEST, "BadRequest", problem)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| bad(error.to_string()))
 }
 
 /// An outage as `POST /_emulator/outage` takes it.
@@ -100,42 +79,28 @@ struct OutageText {
     kind: OutageKind,
 }
 
-fn plan_outage(shared: &Shared, body: &[u8]) -> Result<Answer, Refusal> {
-    let text: OutageText = serde_json::from_slice(body)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "BadOutage", error.to_string()))?;
-    shared.outages.plan(Outage {
-        after_requests: text.after_requests,
-        length: Duration::from_millis(text.ms),
-        kind: text.kind,
-    });
-    Ok(empty(StatusCode::NO_CONTENT))
+impl From<OutageText> for Outage {
+    fn from(text: OutageText) -> Self {
+        Self {
+            after_requests: text.after_requests,
+            length: Duration::from_millis(text.ms),
+            kind: text.kind,
+        }
+    }
 }
 
-/// One fault or several.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore<T> {
-    More(Vec<T>),
-    One(T),
-}
-
-fn add_faults(shared: &Shared, body: &[u8]) -> Result<Answer, Refusal> {
-    let bad = |text: String| Refusal::new(StatusCode::BAD_REQUEST, "BadFault", text);
-    // The fault is read in a second step: an untagged enum would hide why it could not be.
-    let given: OneOrMore<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body)
-        .map_err(|_| bad("The body must be a fault or an array of faults, in JSON.".into()))?;
-    let given = match given {
-        OneOrMore::More(all) => all,
-        OneOrMore::One(one) => vec![one],
+/// Sets one fault, or each of an array.
+fn add_faults(shared: &Shared, body: &[u8]) -> Result<(), Refusal> {
+    let given = match read(body)? {
+        Value::Array(all) => all,
+        one @ Value::Object(_) => vec![one],
+        _ => return Err(bad("The body must be a fault or an array of faults, in JSON.".into())),
     };
     let faults = given
         .into_iter()
-        .map(|fault| serde_json::from_value(fault.into()))
+        .map(serde_json::from_value)
         .collect::<Result<Vec<Fault>, _>>()
         .map_err(|error| bad(error.to_string()))?;
-    let mut all = shared.faults();
-    for fault in faults {
-        all.add(fault);
-    }
-    Ok(json_answer(StatusCode::OK, &json!({ "waiting": all.waiting() })))
+    faults.into_iter().for_each(|fault| shared.faults().add(fault));
+    Ok(())
 }

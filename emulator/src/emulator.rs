@@ -11,10 +11,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Limits, Outage, OutageKind};
 use crate::connection::{Address, accept};
-use crate::counters::Stats;
-use crate::exchange::Shared;
-use crate::fault::Fault;
-use crate::journal::JournalEntry;
+use crate::faults::Fault;
+use crate::journal::{JournalEntry, Stats};
+use crate::resources::KnownReferences;
+use crate::state::Shared;
 use crate::tls;
 
 /// A running emulator. It has a thread of its own, so that a test which blocks does not hold it up; one thread, so
@@ -102,15 +102,12 @@ impl Emulator {
 
     /// All requests so far, in order of arrival.
     pub fn journal(&self) -> Vec<JournalEntry> {
-        let record = self.shared.record();
-        (0..record.journal.len())
-            .map(|index| record.journal.entry(index))
-            .collect()
+        self.shared.record().entries.clone()
     }
 
     /// Empties the journal.
     pub fn clear_journal(&self) {
-        self.shared.record().journal.clear();
+        self.shared.record().clear();
     }
 
     /// The counts as they are now.
@@ -137,6 +134,11 @@ impl Emulator {
         self.shared
             .set_limits(limits)
             .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))
+    }
+
+    /// Says what the services have that backends may refer to; whatever else is named is not there.
+    pub fn set_known_references(&self, known: KnownReferences) {
+        self.shared.world().known = Arc::new(known);
     }
 
     /// Plans an outage, counted in requests from now.

@@ -12,34 +12,37 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Reading order: [`Emulator`] owns a thread; `connection` accepts and speaks HTTP; `exchange` takes one request
-//! through journal, faults, sign-in check, throttle and latency to its answer; `arm` answers it from the `world`.
+//! Reading order: [`Emulator`] owns a thread; `connection` accepts and speaks HTTP; `pipeline` takes one request through
+//! journal, faults, sign-in check, throttle and latency to the family of its path, in `paths`; those answer from
+//! `resources`, which know no HTTP. No module uses one that uses it.
 
-mod address_file;
-mod answer;
-mod arm;
+mod admission;
 mod backend_store;
 mod config;
 mod connection;
-mod contract;
 mod control;
-mod counters;
-mod discovery;
 mod emulator;
-mod exchange;
-mod fault;
-mod identity;
+mod etag;
+mod faults;
+mod filter;
 mod journal;
+mod listing;
+mod lookup;
 mod outage;
-mod route;
+mod paths;
+mod pipeline;
+mod reply;
+mod request;
+mod resources;
+mod rules;
+mod state;
 mod throttle;
 mod tls;
-mod token_issuer;
-mod world;
+mod tokens;
 
-pub use address_file::write_atomically;
 pub use config::{BucketSize, Config, FaultKind, HiddenLimit, Limits, Outage, OutageKind};
-pub use counters::Stats;
 pub use emulator::Emulator;
-pub use fault::{ErrorDetail, Fault, FaultAction, InjectedAnswer};
-pub use journal::JournalEntry;
+pub use faults::{Fault, FaultAction, InjectedAnswer};
+pub use journal::{JournalEntry, Stats};
+pub use reply::ErrorDetail;
+pub use resources::KnownReferences;

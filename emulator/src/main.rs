@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use apim_emulator::{BucketSize, Config, Emulator, FaultKind, HiddenLimit, Outage, OutageKind, write_atomically};
+use apim_emulator::{BucketSize, Config, Emulator, FaultKind, HiddenLimit, Outage, OutageKind};
 use clap::Parser;
 use tokio::sync::oneshot;
 
@@ -28,9 +28,6 @@ struct Options {
     /// Write the CA's certificate (PEM) to this file, before the address file
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca_out: Option<PathBuf>,
-    /// Serve plain HTTP beside TLS, and write its base URL to this file
-    #[arg(long, value_name = "FILE", requires = "tls")]
-    http_address_file: Option<PathBuf>,
     /// End when standard input is closed, so that the emulator never outlives the program that started it
     #[arg(long)]
     stdin_eof_exits: bool,
@@ -91,30 +88,15 @@ struct Options {
     /// What becomes of connections in the outage: reset or refuse
     #[arg(long, value_name = "KIND", requires = "outage_at", default_value = "reset")]
     outage_kind: OutageKind,
-    /// Give each bearer token buckets of its own
-    #[arg(long)]
-    bucket_by_token: bool,
     /// Share of requests that meet a fault, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     fault_rate: f64,
     /// What the faults are: statuses of 400 to 599, reset, stall, lost, slow
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     fault_kinds: Vec<FaultKind>,
-    /// Milliseconds that a request with the fault "slow" takes
-    #[arg(long, value_name = "N", default_value_t = 5000)]
-    slow_ms: u64,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Accept only this bearer token; may be given several times
-    #[arg(long, value_name = "TOKEN")]
-    require_token: Vec<String>,
-    /// Accept only bearer tokens that the emulator's token endpoints issued, while they last
-    #[arg(long)]
-    check_issued_tokens: bool,
-    /// Seconds that an issued token lasts
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    token_lifetime: u64,
     /// Keep no journal, to need less memory in long benchmarks
     #[arg(long)]
     no_journal: bool,
@@ -125,7 +107,6 @@ impl Options {
         Config {
             listen: self.listen,
             tls: self.tls,
-            plain_beside_tls: self.http_address_file.is_some(),
             backends: self.backends,
             subscriptions: self.subscriptions,
             page_size: self.page_size,
@@ -153,15 +134,11 @@ impl Options {
                 length: Duration::from_millis(self.outage_ms.unwrap_or_default()),
                 kind: self.outage_kind,
             }),
-            bucket_by_token: self.bucket_by_token,
             fault_rate: self.fault_rate,
             fault_kinds: self.fault_kinds.clone(),
-            slow: Duration::from_millis(self.slow_ms),
             seed: self.seed,
-            require_tokens: self.require_token.clone(),
-            check_issued_tokens: self.check_issued_tokens,
-            token_lifetime: Duration::from_secs(self.token_lifetime),
             journal: !self.no_journal,
+            ..Config::default()
         }
     }
 }
@@ -194,9 +171,6 @@ fn serve(options: &Options) -> io::Result<()> {
         if let (Some(file), Some(pem)) = (&options.ca_out, emulator.ca_pem()) {
             write(file, pem)?;
         }
-        if let (Some(file), Some(url)) = (&options.http_address_file, emulator.http_url()) {
-            write(file, &format!("{url}\n"))?;
-        }
         if let Some(file) = &options.address_file {
             write(file, &format!("{}\n", emulator.url()))?;
         }
@@ -209,8 +183,12 @@ fn serve(options: &Options) -> io::Result<()> {
     })
 }
 
+/// Writes a file so that a reader sees either nothing or all of it: others wait for it to appear and read it at once.
 fn write(file: &Path, text: &str) -> io::Result<()> {
-    write_atomically(file, text)
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    std::fs::write(&partial, text)
+        .and_then(|()| std::fs::rename(&partial, file))
         .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", file.display())))
 }
 

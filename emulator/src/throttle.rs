@@ -56,7 +56,7 @@ pub(crate) struct Verdict {
 
 pub(crate) struct Throttle {
     pub(crate) limits: Limits,
-    buckets: HashMap<(Limit, u32, u64, Class), Bucket>,
+    buckets: HashMap<(Limit, u32, u32, Class), Bucket>,
 }
 
 struct Bucket {
@@ -82,7 +82,7 @@ impl Throttle {
 
     /// Takes a token of the class for `principal` in `subscription` from every limit there is. Where one has none, the
     /// others before it keep theirs; the provider's limit is met by what Resource Manager let through.
-    pub(crate) fn take(&mut self, subscription: u32, principal: u64, class: Class, now: Instant) -> Verdict {
+    pub(crate) fn take(&mut self, subscription: u32, principal: u32, class: Class, now: Instant) -> Verdict {
         let limits = self.limits;
         let (own, global) = match class {
             Class::Reads => (limits.read_bucket, limits.global_read_bucket),
@@ -127,7 +127,7 @@ impl Throttle {
     }
 
     /// How long it takes until the bucket has a token; `None` if it has one.
-    fn wait(&mut self, key: (Limit, u32, u64, Class), size: BucketSize, now: Instant) -> Option<Duration> {
+    fn wait(&mut self, key: (Limit, u32, u32, Class), size: BucketSize, now: Instant) -> Option<Duration> {
         let bucket = self.buckets.entry(key).or_insert(Bucket {
             tokens: f64::from(size.capacity),
             at: now,
@@ -138,7 +138,7 @@ impl Throttle {
     }
 
     /// The whole tokens that are left in a bucket after one was taken, if it was.
-    fn left(&mut self, key: (Limit, u32, u64, Class), taken: bool) -> u32 {
+    fn left(&mut self, key: (Limit, u32, u32, Class), taken: bool) -> u32 {
         self.buckets.get_mut(&key).map_or(0, |bucket| {
             bucket.tokens -= f64::from(u8::from(taken));
             bucket.tokens as u32
@@ -163,7 +163,7 @@ mod tests {
     /// What `take` gives: what is left, what is left of the global bucket, and the refusal.
     type Taken = (Option<u32>, Option<u32>, Option<(Limit, u64)>);
 
-    fn take(throttle: &mut Throttle, key: (u32, u64, Class), now: Instant) -> Taken {
+    fn take(throttle: &mut Throttle, key: (u32, u32, Class), now: Instant) -> Taken {
         let verdict = throttle.take(key.0, key.1, key.2, now);
         (verdict.left, verdict.left_global, verdict.refused)
     }
@@ -230,28 +230,5 @@ mod tests {
         );
         let refused = take(&mut throttle, (0, 1, Class::Writes), now);
         assert_eq!(refused, (Some(199), Some(0), Some((Limit::Global, 10))));
-    }
-
-    #[test]
-    fn the_hidden_limit_leaves_the_header_as_it_is() {
-        let hidden = crate::config::HiddenLimit {
-            per_second: 2.0,
-            retry_after: 5,
-        };
-        let mut throttle = Throttle::new(Limits {
-            hidden_limit: Some(hidden),
-            ..Limits::default()
-        });
-        let now = Instant::now();
-        for refused in [None, None, Some((Limit::Provider, 5))] {
-            assert_eq!(
-                take(&mut throttle, (0, 0, Class::Writes), now),
-                (Some(199), None, refused)
-            );
-        }
-        assert_eq!(
-            take(&mut throttle, (0, 0, Class::Reads), now + Duration::from_secs(1)),
-            (Some(249), None, None)
-        );
     }
 }

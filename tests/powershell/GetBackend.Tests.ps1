@@ -124,7 +124,7 @@ Test 'the objects inside of a backend have the shapes of Az' {
     $backend = Get-AzApiManagementBackend -ResourceId (Get-BackendResourceId 200)
     Assert-Equal $backend.Proxy.PSObject.TypeNames[0] "${Models}PsApiManagementBackendProxy" 'type name of Proxy'
     Assert-Equal $backend.Proxy.PSObject.Properties.Name 'Url', 'ProxyCredentials' 'properties of Proxy'
-    Assert-True ([object]::ReferenceEquals($backend.Proxy.ProxyCredentials, [pscredential]::Empty)) 'the service tells no password, so there is no credential'
+    Assert-Equal $backend.Proxy.ProxyCredentials.UserName, $backend.Proxy.ProxyCredentials.GetNetworkCredential().Password 'user', 'pass' 'credential of the proxy'
     Assert-Equal $backend.Credentials.PSObject.TypeNames[0] "${Models}PsApiManagementBackendCredential" 'type name of Credentials'
     Assert-Equal $backend.Credentials.PSObject.Properties.Name 'Certificate', 'Query', 'Header', 'Authorization' 'properties of Credentials'
     Assert-Equal $backend.Credentials.Certificate 'thumb' 'Certificate'
@@ -410,7 +410,7 @@ Test 'credentials and proxy of a backend are given to another' {
     $null = Invoke-Control DELETE journal
     Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential $backend.Credentials -Proxy $backend.Proxy
     Assert-Equal @(Get-Sent)[0] ('PATCH 1 {"properties":{"credentials":{"certificateIds":["thumb"],"query":{"q":["1","2"]},"header":{"h":["3"]},' +
-        '"authorization":{"scheme":"Basic","parameter":"x"}},"proxy":{"url":"http://proxy.example:8080"}}}') 'sent'
+        '"authorization":{"scheme":"Basic","parameter":"x"}},"proxy":{"url":"http://proxy.example:8080","username":"user","password":"pass"}}}') 'sent'
 }
 
 Test 'what it gives can be given to it again' {

@@ -23,7 +23,7 @@ Test 'the backend, read after the reset' {
 
 Test 'credentials, proxy and checks have the shapes of Az' {
     Set-EmulatorBackend shapes @{ properties = @{
-            url = 'https://contoso.com/'; protocol = 'http'; tls = @{ validateCertificateChain = $false }
+            url = 'https://contoso.com/'; protocol = 'http'; tls = @{ validateCertificateChain = $false; validateCertificateName = $true }
             credentials = @{ query = @{ q = @('1', '2') }; header = @{ h = @('3') }; authorization = @{ scheme = 'Basic'; parameter = 'x' } }
             proxy = @{ url = 'http://proxy.example:8080'; username = 'user'; password = 'pass' }
         }
@@ -34,7 +34,7 @@ Test 'credentials, proxy and checks have the shapes of Az' {
     Assert-Equal $backend.Credentials.Query['q'] '1', '2' 'Query'
     Assert-Equal $backend.Credentials.Authorization.PSObject.TypeNames[0] "${Models}PsApiManagementAuthorizationHeaderCredential" 'Authorization'
     Assert-Equal $backend.Proxy.PSObject.TypeNames[0] "${Models}PsApiManagementBackendProxy" 'Proxy'
-    Assert-Equal @($backend.Properties.Keys) 'skipCertificateChainValidation' 'Properties'
+    Assert-Equal @($backend.Properties.Keys | Sort-Object) 'skipCertificateChainValidation', 'skipCertificateNameValidation' 'Properties'
     Assert-Equal $backend.Properties['skipCertificateChainValidation'] $true 'a check that is skipped'
     Assert-Equal $backend.ServiceFabricCluster $null 'ServiceFabricCluster'
     # Given again, it is the same.

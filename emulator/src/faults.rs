@@ -4,33 +4,11 @@ use std::time::Duration;
 
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::answer::{Answer, error_body, json_answer};
 use crate::config::{Config, FaultKind};
-
-/// One entry of an error body's `details`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorDetail {
-    /// The detail's code.
-    pub code: String,
-    /// What it is about, often a property's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// The detail's text.
-    pub message: String,
-}
-
-impl ErrorDetail {
-    pub(crate) fn validation(target: &str, message: impl Into<String>) -> Self {
-        Self {
-            code: "ValidationError".into(),
-            target: Some(target.into()),
-            message: message.into(),
-        }
-    }
-}
+use crate::reply::{Body, ErrorDetail, Reply, error_body};
 
 /// A fault set by hand: what happens to the next requests that match it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -150,32 +128,23 @@ pub struct InjectedAnswer {
 }
 
 impl InjectedAnswer {
-    pub(crate) fn to_answer(&self) -> Answer {
+    pub(crate) fn to_reply(&self) -> Reply {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = match &self.body {
-            Some(Value::String(text)) => {
-                let mut answer = crate::answer::empty(status);
-                *answer.body_mut() = crate::answer::Body::Whole(text.clone().into());
-                answer
-            }
-            Some(body) => json_answer(status, body),
-            None => json_answer(
-                status,
-                &error_body(
-                    self.code.as_deref().unwrap_or_else(|| usual_code(status)),
-                    self.message.as_deref().unwrap_or("This fault was asked for."),
-                    &self.details,
-                ),
-            ),
+        let body = match &self.body {
+            Some(Value::String(text)) => Body::Text(None, text.clone()),
+            Some(body) => Body::Compact(body.clone()),
+            None => Body::Compact(error_body(
+                self.code.as_deref().unwrap_or_else(|| usual_code(status)),
+                self.message.as_deref().unwrap_or("This fault was asked for."),
+                &self.details,
+                false,
+            )),
         };
-        if let Some(value) = self
-            .retry_after
-            .as_deref()
-            .and_then(|text| HeaderValue::from_str(text).ok())
-        {
-            answer.headers_mut().insert(RETRY_AFTER, value);
+        let reply = Reply::new(status, body);
+        match &self.retry_after {
+            Some(value) => reply.with(RETRY_AFTER, value),
+            None => reply,
         }
-        answer
     }
 }
 
@@ -314,10 +283,6 @@ impl Faults {
 
     pub(crate) fn clear(&mut self) {
         self.by_hand.clear();
-    }
-
-    pub(crate) fn waiting(&self) -> usize {
-        self.by_hand.len()
     }
 
     /// The fault set by hand for this request: the first that matches, one of its times used up.

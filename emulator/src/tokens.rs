@@ -7,7 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::identity::TENANT;
+/// The tenant of every subscription.
+pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+
+/// Who a token of unknown origin stands for.
+const ANYONE: &str = "33333333-3333-3333-3333-333333333333";
 
 /// A token that was just issued.
 pub(crate) struct IssuedToken {
@@ -27,10 +31,16 @@ pub(crate) enum TokenState {
     Unknown,
 }
 
+struct Token {
+    expiry: Instant,
+    principal: u32,
+}
+
 /// All tokens issued so far.
 #[derive(Default)]
 pub(crate) struct TokenIssuer {
-    expiries: HashMap<String, Instant>,
+    tokens: HashMap<String, Token>,
+    clients: Vec<String>,
     issued: u64,
 }
 
@@ -60,7 +70,19 @@ impl TokenIssuer {
             encoded(&claims),
             URL_SAFE_NO_PAD.encode(fastrand::u128(..).to_be_bytes())
         );
-        self.expiries.insert(text.clone(), Instant::now() + lifetime);
+        let place = self
+            .clients
+            .iter()
+            .position(|known| known == client)
+            .unwrap_or_else(|| {
+                self.clients.push(client.to_owned());
+                self.clients.len() - 1
+            });
+        let token = Token {
+            expiry: Instant::now() + lifetime,
+            principal: place as u32 + 1,
+        };
+        self.tokens.insert(text.clone(), token);
         self.issued += 1;
         IssuedToken {
             text,
@@ -73,16 +95,24 @@ impl TokenIssuer {
     /// Ends every token issued so far.
     pub(crate) fn expire_all(&mut self) {
         let now = Instant::now();
-        for expiry in self.expiries.values_mut() {
-            *expiry = now.min(*expiry);
+        for token in self.tokens.values_mut() {
+            token.expiry = now.min(token.expiry);
         }
     }
 
     pub(crate) fn state(&self, token: &str) -> TokenState {
-        match self.expiries.get(token) {
+        match self.tokens.get(token) {
             None => TokenState::Unknown,
-            Some(&expiry) if expiry <= Instant::now() => TokenState::Expired,
+            Some(token) if token.expiry <= Instant::now() => TokenState::Expired,
             Some(_) => TokenState::Valid,
+        }
+    }
+
+    /// Whom a token stands for: a number, 0 for tokens that were not issued here, and the client's id.
+    pub(crate) fn principal(&self, token: &str) -> (u32, &str) {
+        match self.tokens.get(token).map(|token| token.principal) {
+            Some(number) => (number, &self.clients[number as usize - 1]),
+            None => (0, ANYONE),
         }
     }
 

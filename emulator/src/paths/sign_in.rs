@@ -1,22 +1,15 @@
-//! Sign-in: the check of the bearer token that Azure Resource Manager makes, and the endpoints that give tokens out:
-//! Entra ID's, and those of a managed identity in App Service and on a virtual machine.
+//! The endpoints that give tokens out: Entra ID's, and those of a managed identity in App Service and on a virtual machine.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::answer::{Answer, Refusal, json_answer};
-use crate::arm::not_allowed;
-use crate::exchange::{Shared, base_url};
-use crate::route::query_value;
-use crate::token_issuer::{IssuedToken, TokenState};
-
-/// The tenant of every subscription.
-pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::request::Request;
+use crate::tokens::{IssuedToken, TENANT, TokenIssuer};
 
 /// The client that managed identity tokens are for, unless the request names one.
 const MANAGED_CLIENT: &str = "22222222-2222-2222-2222-222222222222";
@@ -30,65 +23,6 @@ const SECRETS: [&str; 6] = [
     "password",
     "code",
 ];
-
-/// A bearer token that was not accepted.
-pub(crate) struct BadToken {
-    code: &'static str,
-    message: &'static str,
-}
-
-impl BadToken {
-    /// The 401, with the challenge that tells a client where to sign in.
-    pub(crate) fn into_answer(self, base: &str) -> Answer {
-        let challenge = format!(
-            "Bearer authorization_uri=\"{base}/{TENANT}\", error=\"invalid_token\", error_description=\"{}\"",
-            self.message
-        );
-        let mut answer = Refusal::new(StatusCode::UNAUTHORIZED, self.code, self.message).into_answer();
-        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
-            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
-        answer
-    }
-}
-
-/// The bearer token of a request, if it is one that is accepted.
-pub(crate) fn check_bearer<'a>(shared: &Shared, headers: &'a HeaderMap) -> Result<&'a str, BadToken> {
-    const MISSING: BadToken = BadToken {
-        code: "AuthenticationFailed",
-        message: "Authentication failed. The Authorization header has no bearer token.",
-    };
-    let (scheme, token) = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .ok_or(MISSING)?;
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(MISSING);
-    }
-    let config = &shared.config;
-    let open = config.require_tokens.is_empty() && !config.check_issued_tokens;
-    if open || config.require_tokens.iter().any(|required| required == token) {
-        return Ok(token);
-    }
-    let state = if config.check_issued_tokens {
-        shared.tokens().state(token)
-    } else {
-        TokenState::Unknown
-    };
-    match state {
-        TokenState::Valid => Ok(token),
-        TokenState::Expired => Err(BadToken {
-            code: "ExpiredAuthenticationToken",
-            message: "The access token has expired.",
-        }),
-        TokenState::Unknown => Err(BadToken {
-            code: "InvalidAuthenticationToken",
-            message: "The access token is invalid.",
-        }),
-    }
-}
 
 enum Endpoint<'a> {
     /// Entra ID's token endpoint; `scopes` is its second version, where a scope names the audience.
@@ -138,7 +72,7 @@ impl<'a> Endpoint<'a> {
 }
 
 /// Whether a path is one of the endpoints here.
-pub(crate) fn is_identity(path: &str) -> bool {
+pub(crate) fn is_sign_in(path: &str) -> bool {
     Endpoint::of(path).is_some()
 }
 
@@ -155,36 +89,42 @@ pub(crate) fn masked(body: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(masked.finish().into_bytes())
 }
 
+/// Tokens for whoever asks here.
+pub(crate) struct Desk<'a> {
+    pub(crate) issuer: &'a mut TokenIssuer,
+    pub(crate) lifetime: Duration,
+    pub(crate) base: &'a str,
+}
+
 /// Answers one of the endpoints here.
-pub(crate) fn answer(shared: &Shared, secure: bool, head: &Parts, body: &[u8]) -> Answer {
-    let base = base_url(secure, head);
-    let Some(endpoint) = Endpoint::of(head.uri.path()) else {
-        return Refusal::new(StatusCode::NOT_FOUND, "NotFound", "No such endpoint.").into_answer();
+pub(crate) fn answer(desk: &mut Desk<'_>, request: &Request<'_>) -> Outcome {
+    let Some(endpoint) = Endpoint::of(request.path()) else {
+        return Err(Refusal::manager(StatusCode::NOT_FOUND, "NotFound", "No such endpoint."));
     };
-    let allow = match endpoint {
+    let wanted = match endpoint {
         Endpoint::Token { .. } => Method::POST,
         _ => Method::GET,
     };
-    if head.method != allow {
-        let name = if allow == Method::POST { "POST" } else { "GET" };
-        return not_allowed(name).unwrap_or_else(Refusal::into_answer);
+    if *request.method() != wanted {
+        return Err(Refusal::method(request.method()));
     }
-    match endpoint {
-        Endpoint::Token { scopes } => token(shared, &base, scopes, body),
+    Ok(match endpoint {
+        Endpoint::Token { scopes } => token(desk, scopes, request.body),
         Endpoint::OpenIdConfiguration { tenant, version } => {
-            json_answer(StatusCode::OK, &open_id_configuration(&base, tenant, version))
+            Reply::json(open_id_configuration(desk.base, tenant, version))
         }
-        Endpoint::InstanceDiscovery => json_answer(
-            StatusCode::OK,
-            &json!({
-                "tenant_discovery_endpoint": format!("{base}/{TENANT}/v2.0/.well-known/openid-configuration"),
-                "api-version": "1.1",
-                "metadata": [],
-            }),
-        ),
-        Endpoint::AppServiceIdentity => app_service_identity(shared, &base, head),
-        Endpoint::MachineIdentity => machine_identity(shared, &base, head),
-    }
+        Endpoint::InstanceDiscovery => Reply::json(json!({
+            "tenant_discovery_endpoint": format!("{}/{TENANT}/v2.0/.well-known/openid-configuration", desk.base),
+            "api-version": "1.1",
+            "metadata": [],
+        })),
+        Endpoint::AppServiceIdentity => app_service_identity(desk, request),
+        Endpoint::MachineIdentity => machine_identity(desk, request),
+    })
+}
+
+fn refused(status: StatusCode, body: Value) -> Reply {
+    Reply::new(status, Body::Compact(body))
 }
 
 fn open_id_configuration(base: &str, tenant: &str, version: &str) -> Value {
@@ -204,10 +144,10 @@ fn open_id_configuration(base: &str, tenant: &str, version: &str) -> Value {
 }
 
 /// Entra ID's refusal, in the form of OAuth 2.
-fn oauth_refusal(status: StatusCode, error: &str, number: u32, description: &str) -> Answer {
-    json_answer(
+fn oauth_refusal(status: StatusCode, error: &str, number: u32, description: &str) -> Reply {
+    refused(
         status,
-        &json!({
+        json!({
             "error": error,
             "error_description": format!("AADSTS{number}: {description}"),
             "error_codes": [number],
@@ -215,7 +155,7 @@ fn oauth_refusal(status: StatusCode, error: &str, number: u32, description: &str
     )
 }
 
-fn token(shared: &Shared, base: &str, scopes: bool, body: &[u8]) -> Answer {
+fn token(desk: &mut Desk<'_>, scopes: bool, body: &[u8]) -> Reply {
     let field = |name: &str| {
         form_urlencoded::parse(body)
             .find(|(key, value)| key == name && !value.trim().is_empty())
@@ -272,7 +212,7 @@ fn token(shared: &Shared, base: &str, scopes: bool, body: &[u8]) -> Answer {
         .split(' ')
         .find_map(|scope| scope.strip_suffix("/.default"))
         .unwrap_or(&wanted);
-    let issued = issue(shared, base, audience, &client);
+    let issued = desk.issue(audience, &client);
     let seconds = issued.lifetime.as_secs();
     let mut reply = json!({
         "token_type": "Bearer",
@@ -285,71 +225,62 @@ fn token(shared: &Shared, base: &str, scopes: bool, body: &[u8]) -> Answer {
         reply["not_before"] = issued.not_before.to_string().into();
         reply["resource"] = wanted.into();
     }
-    json_answer(StatusCode::OK, &reply)
+    Reply::json(reply)
 }
 
 /// The managed identity of App Service, Functions and Container Apps.
-fn app_service_identity(shared: &Shared, base: &str, head: &Parts) -> Answer {
+fn app_service_identity(desk: &mut Desk<'_>, request: &Request<'_>) -> Reply {
     let refuse = |status: StatusCode, message: &str| {
-        json_answer(status, &json!({ "statusCode": status.as_u16(), "message": message }))
+        refused(status, json!({ "statusCode": status.as_u16(), "message": message }))
     };
-    if head
-        .headers
-        .get("x-identity-header")
-        .is_none_or(|value| value.as_bytes().trim_ascii().is_empty())
+    if request
+        .header("x-identity-header")
+        .is_none_or(|value| value.trim().is_empty())
     {
         return refuse(StatusCode::UNAUTHORIZED, "The X-IDENTITY-HEADER header is missing.");
     }
-    let query = head.uri.query();
-    if query_value(query, "api-version").as_deref() != Some("2019-08-01") {
+    if request.api_version() != "2019-08-01" {
         return refuse(StatusCode::BAD_REQUEST, "api-version must be 2019-08-01.");
     }
-    let Some(resource) = query_value(query, "resource").filter(|resource| !resource.is_empty()) else {
+    let Some(resource) = request.given("resource") else {
         return refuse(StatusCode::BAD_REQUEST, "The resource parameter is missing.");
     };
-    let client = query_value(query, "client_id").unwrap_or(MANAGED_CLIENT.into());
-    let issued = issue(shared, base, &resource, &client);
-    json_answer(
-        StatusCode::OK,
-        &json!({
+    let client = request.query("client_id").unwrap_or(MANAGED_CLIENT.into());
+    let issued = desk.issue(&resource, &client);
+    Reply::json(json!({
             "access_token": issued.text,
             "client_id": client,
             "expires_on": issued.expires_on.to_string(),
             "not_before": issued.not_before.to_string(),
             "resource": resource,
             "token_type": "Bearer",
-        }),
-    )
+    }))
 }
 
 /// The managed identity of a virtual machine, from its instance metadata service.
-fn machine_identity(shared: &Shared, base: &str, head: &Parts) -> Answer {
+fn machine_identity(desk: &mut Desk<'_>, request: &Request<'_>) -> Reply {
     let refuse = |message: &str| {
-        json_answer(
+        refused(
             StatusCode::BAD_REQUEST,
-            &json!({ "error": "invalid_request", "error_description": message }),
+            json!({ "error": "invalid_request", "error_description": message }),
         )
     };
-    if head
-        .headers
-        .get("metadata")
-        .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"true"))
+    if request
+        .header("metadata")
+        .is_none_or(|value| !value.eq_ignore_ascii_case("true"))
     {
         return refuse("Required metadata header not specified");
     }
-    let query = head.uri.query();
-    if query_value(query, "api-version").is_none_or(|version| version.is_empty()) {
+    if request.api_version().is_empty() {
         return refuse("Required query variable 'api-version' is missing");
     }
-    let Some(resource) = query_value(query, "resource").filter(|resource| !resource.is_empty()) else {
+    let Some(resource) = request.given("resource") else {
         return refuse("Required query variable 'resource' is missing");
     };
-    let client = query_value(query, "client_id").unwrap_or(MANAGED_CLIENT.into());
-    let issued = issue(shared, base, &resource, &client);
+    let client = request.query("client_id").unwrap_or(MANAGED_CLIENT.into());
+    let issued = desk.issue(&resource, &client);
     let seconds = issued.lifetime.as_secs().to_string();
-    json_answer(
-        StatusCode::OK,
-        &json!({
+    Reply::json(json!({
             "access_token": issued.text,
             "client_id": client,
             "expires_in": seconds,
@@ -358,14 +289,13 @@ fn machine_identity(shared: &Shared, base: &str, head: &Parts) -> Answer {
             "not_before": issued.not_before.to_string(),
             "resource": resource,
             "token_type": "Bearer",
-        }),
-    )
+    }))
 }
 
-fn issue(shared: &Shared, base: &str, audience: &str, client: &str) -> IssuedToken {
-    shared
-        .tokens()
-        .issue(base, audience, client, shared.config.token_lifetime)
+impl Desk<'_> {
+    fn issue(&mut self, audience: &str, client: &str) -> IssuedToken {
+        self.issuer.issue(self.base, audience, client, self.lifetime)
+    }
 }
 
 #[cfg(test)]
@@ -380,28 +310,5 @@ mod tests {
             String::from_utf8_lossy(&masked),
             "grant_type=client_credentials&client_secret=***&scope=a%2F.default&CLIENT_ASSERTION=***"
         );
-    }
-
-    #[test]
-    fn only_whole_paths_are_endpoints() {
-        for path in [
-            "/t/oauth2/v2.0/token",
-            "/t/oauth2/token",
-            "/t/v2.0/.well-known/openid-configuration",
-            "/common/discovery/instance",
-            "/msi/token",
-            "/metadata/identity/oauth2/token",
-        ] {
-            assert!(is_identity(path), "{path}");
-        }
-        for path in [
-            "/",
-            "/subscriptions/oauth2/token",
-            "/t/oauth2/v2.0/token/x",
-            "/msi/token/x",
-            "/metadata/endpoints",
-        ] {
-            assert!(!is_identity(path), "{path}");
-        }
     }
 }
