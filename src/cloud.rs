@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
+use crate::secret::mask_user_info;
 
 /// The addresses of one Azure cloud. None ends with a slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,18 +153,20 @@ fn base_url(value: &str, source: &str) -> Result<Url> {
         )
         .into_fatal())
     };
+    // It may hold a password however wrong it is.
+    let shown = mask_user_info(value);
     let Ok(url) = Url::parse(value.trim()) else {
-        return refuse(&format!("is '{value}', which is not an absolute URL"));
+        return refuse(&format!("is '{shown}', which is not an absolute URL"));
     };
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
-        return refuse(&format!("is '{value}', which is not an http(s) URL"));
+        return refuse(&format!("is '{shown}', which is not an http(s) URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         // The value is not shown: it holds a password.
         return refuse("contains a user name or password");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return refuse(&format!("is '{value}', which has a query or fragment"));
+        return refuse(&format!("is '{shown}', which has a query or fragment"));
     }
     Ok(url)
 }
@@ -294,11 +297,19 @@ mod tests {
             "https://x?a=b",
             "https://",
             "https://user:hunter2@x",
+            "user:hunter2@x",
+            "https:/user:hunter2@x",
+            "https://user:hunter2@x:port",
+            "ftp://user:hunter2@x",
+            "https://user:hunter2@x?a=b",
         ] {
             let error = resolve([("AZURE_RESOURCE_MANAGER_ENDPOINT", url)], None).unwrap_err();
             assert_eq!(error.code, "InvalidEndpoint", "{url}");
             assert!(error.message.contains("AZURE_RESOURCE_MANAGER_ENDPOINT"), "{error}");
             assert!(!error.message.contains("hunter2"), "{error}");
+            if let Err(error) = resolve([("AZURE_AUTHORITY_HOST", url)], None) {
+                assert!(!error.message.contains("hunter2"), "{error}");
+            }
         }
         assert_eq!(
             resolve([("AZURE_CLOUD", "mars")], None).unwrap_err().code,

@@ -69,11 +69,15 @@ pub(super) struct Lease {
 impl Lease {
     /// A share in the slot that every session with this key uses.
     pub fn shared(key: Key) -> Result<Self> {
+        Self::kept_for(KEPT, key)
+    }
+
+    fn kept_for(kept: Duration, key: Key) -> Result<Self> {
         let runtime = runtime::handle()?;
         let mut slots = lock(&SLOTS);
         let slot = slots.entry(key).or_insert_with_key(|key| {
             let slot = Arc::new(Slot::default());
-            runtime.spawn(tend(key.clone(), Arc::clone(&slot), KEPT));
+            runtime.spawn(tend(key.clone(), Arc::clone(&slot), kept));
             slot
         });
         Ok(Self::of(slot))
@@ -314,4 +318,85 @@ async fn tend(key: Key, slot: Arc<Slot>, kept: Duration) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::caller::CallerTokens;
+    use crate::secret::Secret;
+
+    fn key(name: &str) -> Key {
+        Key {
+            authority: name.to_owned(),
+            audience: String::new(),
+            environment: [0; 32],
+        }
+    }
+
+    /// A source that answers each question at once, or never; and how often it was asked.
+    fn origin(answers: bool) -> (Arc<Origin>, Arc<AtomicU64>) {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let tokens = Arc::new_cyclic(|tokens: &std::sync::Weak<CallerTokens>| {
+            let tokens = tokens.clone();
+            CallerTokens::new(move |request| {
+                count.fetch_add(1, Ordering::Relaxed);
+                if answers && let Some(tokens) = tokens.upgrade() {
+                    tokens.answer(request.number, Secret::of("token"), None);
+                }
+            })
+        });
+        let origin = Origin::Caller {
+            tokens,
+            audience: String::new(),
+            tenant: None,
+        };
+        (Arc::new(origin), asked)
+    }
+
+    fn wait_for<T>(work: impl Future<Output = T>) -> T {
+        runtime::handle().expect("the engine's runtime").block_on(work)
+    }
+
+    #[test]
+    fn a_token_outlives_its_session_for_the_time_that_it_is_kept_and_no_longer() {
+        let key = key("kept");
+        let lease = || Lease::kept_for(Duration::from_millis(200), key.clone()).expect("a lease");
+        let (origin, asked) = origin(true);
+        let first = lease();
+        let token = wait_for(first.token(&origin)).expect("a token");
+        drop(first);
+        let second = lease();
+        assert!(
+            second
+                .try_current(&origin)
+                .is_some_and(|again| Arc::ptr_eq(&again, &token))
+        );
+        drop(second);
+        let wiped = Arc::downgrade(&token);
+        drop(token);
+        while wiped.upgrade().is_some() {
+            std::thread::yield_now();
+        }
+        assert!(!lock(&SLOTS).contains_key(&key));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_question_ends_when_the_last_one_who_waits_goes() {
+        let lease = Lease::kept_for(KEPT, key("waits")).expect("a lease");
+        let (origin, asked) = origin(false);
+        wait_for(async {
+            let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(lease.token(&origin))).collect();
+            for one in &mut waiting {
+                assert!(tokio::time::timeout(Duration::from_millis(1), one).await.is_err());
+            }
+            waiting.pop();
+            assert!(lock(&lease.slot.state).question.is_some());
+            waiting.clear();
+            assert!(lock(&lease.slot.state).question.is_none());
+        });
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
 }

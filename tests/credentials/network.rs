@@ -219,3 +219,86 @@ fn secrets_show_in_no_event_even_when_everything_is_logged() {
         assert!(!event.text.contains(&token), "{}", event.text);
     }
 }
+
+#[test]
+fn a_certificate_file_that_was_mended_is_read_by_the_next_session() {
+    let stage = Stage::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("ca.pem");
+    let authority = stage.ca_pem().expect("a CA");
+    let options = stage.with_client_secret().env("SSL_CERT_FILE", file.display());
+    let elsewhere = Stage::new();
+    let other = elsewhere.ca_pem().expect("a CA");
+    for _ in 0..3 {
+        std::fs::write(&file, &other).expect("the file is written");
+        // By the token endpoint, or the service once there is a token.
+        let session = run(&options, [item(1)]);
+        let fatal = session.of(Kind::Fatal);
+        assert!(fatal[0].message().contains("certificate"), "{:?}", session.events);
+        std::fs::write(&file, &authority).expect("the file is written");
+        reset(&options);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_certificate_file_that_never_comes_holds_up_no_other_session() {
+    let stage = Stage::new();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fifo = folder.path().join("ca.pem");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&fifo)
+        .status()
+        .expect("mkfifo runs");
+    assert!(made.success());
+    let options = stage.with_client_secret().env("SSL_CERT_FILE", fifo.display());
+    let (began, has_begun) = std::sync::mpsc::channel();
+    let waiting = thread::spawn(move || {
+        began.send(()).expect("the test waits");
+        Session::try_start(&options).err().expect("the session does not start")
+    });
+    has_begun.recv().expect("the thread has begun");
+    let start = std::time::Instant::now();
+    reset(&stage.with_client_secret());
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
+    let (_, error) = waiting.join().expect("the thread ends");
+    assert!(message(&error).contains("SSL_CERT_FILE"), "{error}");
+}
+
+/// What another process, whose own variables lead there, finds.
+const ELSEWHERE: &str = "APIM_TEST_URL";
+
+#[test]
+fn the_processes_certificate_file_has_no_say() {
+    let Ok(url) = std::env::var(ELSEWHERE) else {
+        let stage = Stage::new();
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(stage.ca_pem().expect("a CA").as_bytes())
+            .expect("the file is written");
+        let output = test_support::output_of(
+            std::process::Command::new(std::env::current_exe().expect("this program"))
+                .args(["--exact", "network::the_processes_certificate_file_has_no_say"])
+                .env(ELSEWHERE, stage.url())
+                .env("SSL_CERT_FILE", file.path()),
+        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(stage.stats().connections, 1, "it was tried");
+        return;
+    };
+    let options = test_support::Options::new()
+        .env("AZURE_RESOURCE_MANAGER_ENDPOINT", url)
+        .env("AZURE_SUBSCRIPTION_ID", test_support::subscription(1))
+        .env("AZURE_ACCESS_TOKEN", "token");
+    let session = run(&options, [item(1)]);
+    let error = session.events.iter().find(|event| event.json["error"].is_object());
+    assert_eq!(
+        error.expect("an error").code(),
+        "CertificateRejected",
+        "{:?}",
+        session.events
+    );
+}
