@@ -230,12 +230,12 @@ fn a_certificate_file_that_was_mended_is_read_by_the_next_session() {
     let elsewhere = Stage::new();
     let other = elsewhere.ca_pem().expect("a CA");
     for _ in 0..3 {
-        std::fs::write(&file, &other).expect("the file is written");
+        std::fs::write(&file, other).expect("the file is written");
         // By the token endpoint, or the service once there is a token.
         let session = run(&options, [item(1)]);
         let fatal = session.of(Kind::Fatal);
         assert!(fatal[0].message().contains("certificate"), "{:?}", session.events);
-        std::fs::write(&file, &authority).expect("the file is written");
+        std::fs::write(&file, authority).expect("the file is written");
         reset(&options);
     }
 }
