@@ -10,10 +10,10 @@ use reqwest::header::{
     RETRY_AFTER, USER_AGENT,
 };
 use reqwest::{Client, Method, Response};
-use serde::Deserialize;
 use url::Url;
 
-use crate::error::{Category, Detail, Error, Step};
+use crate::error::{Category, Error, Step};
+use crate::error_body::ErrorBody;
 use crate::http_client;
 use crate::throttle::Kind;
 
@@ -251,63 +251,25 @@ impl Answer {
 
     /// The error that the answer stands for, whether its body can be read or not.
     pub fn to_error(&self) -> Error {
-        #[derive(Deserialize)]
-        struct Body {
-            error: Option<ServiceError>,
-            // API Management answers some requests with the members at the top.
-            code: Option<String>,
-            message: Option<String>,
-            details: Option<Vec<ServiceDetail>>,
-        }
-        #[derive(Deserialize)]
-        struct ServiceError {
-            code: Option<String>,
-            message: Option<String>,
-            details: Option<Vec<ServiceDetail>>,
-        }
-        #[derive(Deserialize)]
-        struct ServiceDetail {
-            code: Option<String>,
-            message: Option<String>,
-            target: Option<String>,
-        }
-        let body = serde_json::from_slice::<Body>(&self.body).ok();
-        let told = body.and_then(|b| {
-            b.error.or(Some(ServiceError {
-                code: b.code,
-                message: b.message,
-                details: b.details,
-            }))
-        });
-        let (code, message, details) = match told {
-            Some(told) => (told.code, told.message, told.details),
-            None => (None, None, None),
-        };
+        let told = ErrorBody::read(&self.body);
         let reason = reqwest::StatusCode::from_u16(self.status)
             .ok()
             .and_then(|s| s.canonical_reason())
             .unwrap_or("Unknown");
-        let mut error = Error::new(
-            &code
-                .filter(|c| !c.is_empty())
-                .unwrap_or_else(|| reason.replace([' ', '-'], "")),
-            category(self.status),
-            message.filter(|m| !m.is_empty()).unwrap_or_else(|| {
-                format!(
-                    "The service answered with status {} ({reason}) and no message.",
-                    self.status
-                )
-            }),
-        );
-        error.details = details
-            .unwrap_or_default()
-            .into_iter()
-            .map(|d| Detail {
-                code: d.code.unwrap_or_default(),
-                message: d.message.unwrap_or_default(),
-                target: d.target,
-            })
-            .collect();
+        let code = match told.code.as_str() {
+            "" => &reason.replace([' ', '-'], ""),
+            code => code,
+        };
+        let message = if told.message.is_empty() {
+            format!(
+                "The service answered with status {} ({reason}) and no message.",
+                self.status
+            )
+        } else {
+            told.message
+        };
+        let mut error = Error::new(code, category(self.status), message);
+        error.details = told.details;
         self.sign(error)
     }
 

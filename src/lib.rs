@@ -12,9 +12,11 @@
 
 mod cloud;
 mod credential;
+mod defect;
 mod describe;
 mod environment;
 mod error;
+mod error_body;
 mod error_json;
 mod exchange;
 #[allow(unsafe_code)]

@@ -3,7 +3,7 @@
 use std::ptr::{null, null_mut, without_provenance_mut};
 use std::sync::Barrier;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apim_emulator::{BucketSize, Config, Fault, FaultAction};
 use serde_json::{Value, json};
@@ -160,6 +160,37 @@ fn buffers_and_sessions_are_not_mistaken_for_each_other() {
         }
     }
     assert_eq!(session.progress().submitted, 0, "the session is still there");
+}
+
+#[test]
+fn a_handle_of_the_other_kind_is_none_of_this_one() {
+    let f = functions();
+    let sessions: Vec<Session> = (0..50).map(|_| idle_session()).collect();
+    let mut buffers = vec![null_mut(); 50];
+    for buffer in &mut buffers {
+        // SAFETY: the output is a place for a handle.
+        assert_eq!(unsafe { (f.apimbc_version)(buffer) }, Status::OK);
+    }
+    for buffer in &buffers {
+        assert_each(*buffer, Status::INVALID_ARGUMENT);
+        // SAFETY: freeing what is no session does nothing.
+        unsafe { (f.apimbc_session_free)(*buffer) };
+    }
+    for session in &sessions {
+        // SAFETY: a handle is looked up, never followed.
+        unsafe {
+            assert_eq!((f.apimbc_buffer_length)(session.handle()), 0);
+            (f.apimbc_buffer_free)(session.handle());
+        }
+        assert_eq!(session.finish(), Status::OK, "the session is still there");
+    }
+    for buffer in buffers {
+        // SAFETY: it is freed once.
+        unsafe {
+            assert!((f.apimbc_buffer_length)(buffer) > 0, "the buffer is still there");
+            (f.apimbc_buffer_free)(buffer);
+        }
+    }
 }
 
 /// Texts that cannot be read, and the status for each.
@@ -572,6 +603,48 @@ fn plain_successes_give_no_event_when_they_are_not_wanted() {
 }
 
 #[test]
+fn an_item_without_room_is_not_parsed() {
+    let emulator = stalled();
+    let session = Session::start(&emulator.options().window(1));
+    session.submit(&item(1));
+    session.events_until(|| emulator.stats().running == 1);
+    while session.offer(&item(1), NOW) == Status::OK {}
+    let large = format!(r#"{{"id":"{}"}}"#, r"\u0041".repeat(200_000));
+    let time = |call: &dyn Fn()| {
+        let began = Instant::now();
+        (0..20).for_each(|_| call());
+        began.elapsed()
+    };
+    let parsed = time(&|| drop(describe_text(&large)));
+    let offered = time(&|| assert_eq!(session.offer_text(&large, NOW), Status::PENDING));
+    assert!(offered < parsed / 4, "{offered:?} against {parsed:?}");
+}
+
+#[test]
+fn a_caller_that_takes_no_events_does_not_spin() {
+    let emulator = TestEmulator::start(Config {
+        backends: 1,
+        latency: Duration::from_millis(2),
+        ..Config::default()
+    });
+    // Each request makes events of the log, which nobody takes.
+    let options = emulator.options().window(1).trace("debug").with("successEvents", false);
+    let session = Session::start(&options);
+    let mut calls = 0;
+    for _ in 0..200 {
+        loop {
+            calls += 1;
+            match session.offer(&item(1), DEADLINE) {
+                Status::OK | Status::READY => break,
+                Status::PENDING => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(calls <= 210, "{calls} calls for 200 items");
+}
+
+#[test]
 fn a_session_ends_when_it_is_finished_and_everything_is_taken() {
     let emulator = TestEmulator::with_backends(9);
     let session = Session::start(&emulator.options());
@@ -816,7 +889,7 @@ fn an_item_whose_settings_were_changed_counts_as_sent() {
             end.cancelled_unknown,
             end.cancelled_not_sent
         ),
-        (1, 1, 0)
+        (0, 1, 0)
     );
 }
 

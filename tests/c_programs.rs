@@ -122,7 +122,7 @@ fn the_misuse_program_gets_a_status_each_time() {
 #[test]
 fn a_forked_child_is_told_that_it_cannot_go_on() {
     let output = output_of(&mut Program::compile("tests/abi/fork.c").command());
-    assert_success(&output, "the child was told");
+    assert_success(&output, "the children were told");
 }
 
 #[cfg(target_os = "linux")]

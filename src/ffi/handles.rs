@@ -10,6 +10,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// How many tables there may be.
 const TABLES: usize = 2;
 
+/// The `number`th handle of a table. Tables give out handles from number 1.
+pub(super) const fn handle(table: usize, number: usize) -> usize {
+    // Steps of 16 look like any allocator's addresses to callers that check alignment.
+    number.wrapping_mul(TABLES).wrapping_add(table).wrapping_mul(16)
+}
+
 /// Handles of one type of object.
 pub(super) struct Handles<T> {
     /// Which of the tables this is; the numbers of no two are the same.
@@ -31,9 +37,7 @@ impl<T> Handles<T> {
 
     /// Makes a handle for an object.
     pub fn insert(&self, object: T) -> usize {
-        // Steps of 16 look like any allocator's addresses to callers that check alignment.
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let handle = number.wrapping_mul(TABLES).wrapping_add(self.table).wrapping_mul(16);
+        let handle = handle(self.table, self.next.fetch_add(1, Ordering::Relaxed));
         self.objects
             .write()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,13 +1,14 @@
 //! The C ABI: every exported function, and nothing else. `docs/abi.md` has the ideas; the header is made from this file.
 //!
 //! With `os`, all `unsafe` of the engine is in this module, and no logic: a call reads
-//! the caller's memory, asks the engine, and writes the answer. Every body runs in [`guarded`], so that no panic crosses.
+//! the caller's memory, asks the engine, and writes the answer. Every body runs in [`guarded`], so that no panic crosses
+//! and a forked child is told.
 
+mod guard;
 mod handles;
 mod memory;
 mod status;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +21,15 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::{self, Event, Next, Session as EngineSession, Submitted};
+use guard::{guarded, guarded_or};
 use handles::Handles;
 use memory::{text, write};
+
+macro_rules! forked {
+    () => {
+        "This process was forked from one that had used the engine, whose thread it does not have. Start a new program instead of forking (in Python: multiprocessing's method 'spawn'), or fork before the first use."
+    };
+}
 
 /// The version of this interface. A caller compares it with what `apimbc_abi_version` gives before any other call.
 pub const ABI_VERSION: u32 = 2;
@@ -38,15 +46,10 @@ pub struct Buffer {
 }
 
 // Number spaces of their own: a session's handle is never a buffer's.
-static SESSIONS: Handles<EngineSession> = Handles::new(0);
-static BUFFERS: Handles<Zeroizing<Vec<u8>>> = Handles::new(1);
-
-fn guarded(body: impl FnOnce() -> Result<Status, Status>) -> Status {
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(status) | Err(status)) => status,
-        Err(_) => Status::Panic,
-    }
-}
+static SESSIONS: Handles<EngineSession> = Handles::new(SESSIONS_TABLE);
+static BUFFERS: Handles<Zeroizing<Vec<u8>>> = Handles::new(BUFFERS_TABLE);
+const SESSIONS_TABLE: usize = 0;
+const BUFFERS_TABLE: usize = 1;
 
 fn session(handle: *const Session) -> Result<Arc<EngineSession>, Status> {
     if handle.is_null() {
@@ -57,6 +60,27 @@ fn session(handle: *const Session) -> Result<Arc<EngineSession>, Status> {
 
 fn new_buffer(bytes: Vec<u8>) -> *mut Buffer {
     std::ptr::without_provenance_mut(BUFFERS.insert(Zeroizing::new(bytes)))
+}
+
+/// The error of a forked child, and the handle of its buffer: the tables' locks cannot be taken there.
+const FORKED: &str = concat!(
+    r#"{"code":"InternalError","category":"ResourceUnavailable","fatal":true,"message":""#,
+    forked!(),
+    r#"","text":""#,
+    forked!(),
+    r#"","data":{"Code":"InternalError","Attempts":0,"SettingsChanged":false,"ResetDone":false}}"#
+);
+const FORKED_BUFFER: usize = handles::handle(BUFFERS_TABLE, 0);
+
+/// Gives a forked child its error, if it wants it. Elsewhere it does nothing.
+///
+/// # Safety
+/// `target` is NULL or points to a place for a pointer.
+unsafe fn tell_of_fork(target: *mut *mut Buffer) {
+    if !guard::is_usable() {
+        // SAFETY: this function's contract.
+        unsafe { write(target, std::ptr::without_provenance_mut(FORKED_BUFFER)) };
+    }
 }
 
 /// Gives the caller an error, if it wants it: a buffer that nobody takes would never be freed.
@@ -98,23 +122,30 @@ pub unsafe extern "C" fn apimbc_version(version: *mut *mut Buffer) -> Status {
 /// the buffer is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn apimbc_buffer_data(buffer: *const Buffer) -> *const u8 {
-    catch_unwind(|| match BUFFERS.get(buffer.addr()) {
-        Some(bytes) if !bytes.is_empty() => bytes.as_ptr(),
-        _ => std::ptr::null(),
+    if buffer.addr() == FORKED_BUFFER {
+        return FORKED.as_ptr();
+    }
+    guarded_or(std::ptr::null(), std::ptr::null(), || {
+        match BUFFERS.get(buffer.addr()) {
+            Some(bytes) if !bytes.is_empty() => bytes.as_ptr(),
+            _ => std::ptr::null(),
+        }
     })
-    .unwrap_or(std::ptr::null())
 }
 
 /// How many bytes the buffer has; 0 for NULL and for what is no buffer.
 #[unsafe(no_mangle)]
 pub extern "C" fn apimbc_buffer_length(buffer: *const Buffer) -> usize {
-    catch_unwind(|| BUFFERS.get(buffer.addr()).map_or(0, |bytes| bytes.len())).unwrap_or(0)
+    if buffer.addr() == FORKED_BUFFER {
+        return FORKED.len();
+    }
+    guarded_or(0, 0, || BUFFERS.get(buffer.addr()).map_or(0, |bytes| bytes.len()))
 }
 
 /// Wipes and frees a buffer. NULL, and a buffer that was freed before, do nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn apimbc_buffer_free(buffer: *mut Buffer) {
-    let _ = catch_unwind(|| drop(BUFFERS.remove(buffer.addr())));
+    guarded_or((), (), || drop(BUFFERS.remove(buffer.addr())));
 }
 
 /// Checks an item (JSON) and describes what it would do. Sends nothing and needs no session. `OK`: the description (JSON)
@@ -130,6 +161,8 @@ pub unsafe extern "C" fn apimbc_item_describe(
     description: *mut *mut Buffer,
     error: *mut *mut Buffer,
 ) -> Status {
+    // SAFETY: the caller's contract for `error`.
+    unsafe { tell_of_fork(error) };
     guarded(|| {
         // SAFETY: the caller's contract for `item`.
         let item = unsafe { text(item, item_length) }?;
@@ -162,6 +195,8 @@ pub unsafe extern "C" fn apimbc_session_new(
     session: *mut *mut Session,
     error: *mut *mut Buffer,
 ) -> Status {
+    // SAFETY: the caller's contract for `error`.
+    unsafe { tell_of_fork(error) };
     guarded(|| {
         if session.is_null() {
             return Err(Status::NullArgument);
@@ -370,7 +405,7 @@ pub extern "C" fn apimbc_session_cancel(session: *const Session) -> Status {
 /// nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn apimbc_session_free(session: *mut Session) {
-    let _ = catch_unwind(|| {
+    guarded_or((), (), || {
         // Cancelled here, since another thread's call may keep the object for a while.
         if let Some(session) = SESSIONS.remove(session.addr()) {
             session.cancel();

@@ -14,7 +14,7 @@ use crate::trace::Level;
 pub(crate) enum Outcome {
     /// Done. `output` is the body of a GET, where the item asked for one.
     Succeeded {
-        /// How many requests the item took.
+        /// How often its reset (without one: its read) was sent.
         attempts: u32,
         /// The resource, or the page of resources, as the service sent it.
         output: Option<Output>,

@@ -105,6 +105,8 @@ struct State {
     /// Cancelled or failed: nothing more is begun.
     closed: bool,
     source_told: bool,
+    /// The caller knows that events wait.
+    told_of_events: bool,
     counts: Progress,
 }
 
@@ -261,6 +263,7 @@ impl Session {
                     finished: false,
                     closed: false,
                     source_told: false,
+                    told_of_events: false,
                     counts: Progress::default(),
                 }),
                 caller: Condvar::new(),
@@ -274,6 +277,10 @@ impl Session {
     /// Offers an item, waiting for room no longer than `timeout`. A bad one is taken too, and settled as failed.
     pub fn submit(&self, item: &str, timeout: Duration) -> std::result::Result<Submitted, WrongState> {
         let core = &*self.core;
+        // Room first: a caller whose item has none must not pay for its parsing at each try.
+        if !self.wait_for_room(timeout)? {
+            return Ok(Submitted::Full);
+        }
         let parsed = Item::parse(
             item,
             &Defaults {
@@ -281,24 +288,9 @@ impl Session {
                 subscription: &core.subscription,
             },
         );
-        let deadline = Instant::now() + timeout;
         let mut state = core.lock();
-        loop {
-            if state.finished || state.closed {
-                return Err(WrongState);
-            }
-            if state.has_room(&core.tuning) {
-                break;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if state.event_waits() || left.is_zero() {
-                return Ok(Submitted::Full);
-            }
-            state = core
-                .caller
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        if state.finished || state.closed {
+            return Err(WrongState);
         }
         state.counts.submitted += 1;
         let (path, known) = match &parsed {
@@ -323,6 +315,32 @@ impl Session {
         })
     }
 
+    /// Whether there is room for an item within the time. Where events wait that must be taken first, it is said at once,
+    /// but only once: a caller that takes none of them would do nothing but ask.
+    fn wait_for_room(&self, timeout: Duration) -> std::result::Result<bool, WrongState> {
+        let core = &*self.core;
+        let deadline = Instant::now() + timeout;
+        let mut state = core.lock();
+        loop {
+            if state.finished || state.closed {
+                return Err(WrongState);
+            }
+            if state.has_room(&core.tuning) {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || (state.event_waits() && !state.told_of_events) {
+                state.told_of_events = state.event_waits();
+                return Ok(false);
+            }
+            state = core
+                .caller
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
     /// Says that no more items will come.
     pub fn finish(&self) -> std::result::Result<(), WrongState> {
         let mut state = self.core.lock();
@@ -341,6 +359,7 @@ impl Session {
         let deadline = Instant::now() + timeout;
         let mut state = self.core.lock();
         loop {
+            state.told_of_events = false;
             if let Some(notice) = state.notices.pop_front() {
                 return Next::Event(notice);
             }

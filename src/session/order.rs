@@ -111,10 +111,13 @@ impl Order {
             let states = [known.settings, known.reset];
             let has = |state: State| states.contains(&Some(state));
             counts.cancelled += 1;
-            counts.cancelled_not_sent += u64::from(!has(State::Unknown) && !has(State::Done));
-            counts.cancelled_unknown += u64::from(has(State::Unknown));
-            let settings_done = known.settings == Some(State::Done) && known.reset != Some(State::Done);
-            counts.cancelled_settings_done += u64::from(settings_done);
+            if has(State::Unknown) {
+                counts.cancelled_unknown += 1;
+            } else if known.settings == Some(State::Done) && known.reset != Some(State::Done) {
+                counts.cancelled_settings_done += 1;
+            } else if !has(State::Done) {
+                counts.cancelled_not_sent += 1;
+            }
             *slot = Slot::Settled(Outcome::Cancelled(known));
         }
         self.pass_over();

@@ -14,7 +14,7 @@ pub(crate) struct Progress {
     pub succeeded: u64,
     pub failed: u64,
     pub cancelled: u64,
-    /// Of those cancelled: nothing of them was sent.
+    /// Of those cancelled: nothing of them was done. This and the two that follow exclude each other; the rest were reset.
     pub cancelled_not_sent: u64,
     /// Of those cancelled: whether one of their steps was carried out is unknown.
     pub cancelled_unknown: u64,

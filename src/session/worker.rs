@@ -12,6 +12,7 @@ use super::Core;
 use super::event::{Event, Outcome, Output};
 use super::lanes::{Cleared, Job};
 use crate::credential::Token;
+use crate::defect;
 use crate::error::{Category, Error, Known, State, Step};
 use crate::exchange::{Answer, Failure, Request};
 use crate::item::Action;
@@ -31,7 +32,10 @@ struct EndOnPanic<'a>(&'a Core);
 impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let why = "The engine has a defect: a request could not be carried to its end. What was not answered is cancelled.";
+            let place = defect::place().map(|place| format!(" ({place})")).unwrap_or_default();
+            let why = format!(
+                "The engine has a defect{place}: a request could not be carried to its end. What was not answered is cancelled."
+            );
             let error = Error::new("InternalError", Category::NotSpecified, why).into_fatal();
             self.0.close(Some((error, None)));
         }
