@@ -160,7 +160,23 @@ pub(crate) fn normalise(properties: &mut Map<String, Value>, service: &str, know
         );
         cluster.insert("clientCertificateThumbprint".into(), thumbprint.into());
     }
+    let mut ordered = Map::new();
+    for name in CLUSTER {
+        ordered.extend(cluster.shift_remove_entry(name));
+    }
+    ordered.append(cluster);
+    *cluster = ordered;
 }
+
+/// The members of a cluster in the service's order.
+const CLUSTER: [&str; 6] = [
+    "managementEndpoints",
+    "clientCertificateId",
+    "serverCertificateThumbprints",
+    "serverX509Names",
+    "maxPartitionResolutionRetries",
+    "clientCertificateThumbprint",
+];
 
 /// What is wrong with the properties of a backend, all at once; empty if nothing is. `strict_tls`: a `tls` with one of its
 /// two flags is refused, as the service does since 2026.

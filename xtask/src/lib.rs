@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod header;
 mod lock;
 pub mod package;
+pub mod parity;
 pub mod platform;
 pub mod pwsh;
 mod pwsh_release;

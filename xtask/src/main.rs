@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, header, package, pwsh, simulate, stage};
+use xtask::{bench, demo, header, package, parity, pwsh, simulate, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -26,6 +26,11 @@ enum Task {
         /// Take the native libraries of other platforms from here: DIR/<runtime identifier>/<library>.
         #[arg(long, value_name = "DIR")]
         native: Option<PathBuf>,
+    },
+    /// Replay recorded exchanges against the emulator, and show what its ledger doesn't explain.
+    Parity {
+        /// The folder with the recordings.
+        folder: PathBuf,
     },
     /// Measure what the product costs, beside baselines.
     Bench(bench::Options),
@@ -56,6 +61,7 @@ fn run(task: Task) -> Result<()> {
         Task::Stage => println!("{}", stage::stage()?.modules.display()),
         Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
+        Task::Parity { folder } => parity::parity(&folder)?,
         Task::Bench(options) => bench::bench(&options)?,
         Task::Simulate(options) => simulate::simulate(&options)?,
         Task::Header { check: true } => header::check()?,

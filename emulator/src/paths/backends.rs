@@ -146,9 +146,10 @@ fn resource(holder: &Holder<'_>, request: &Request<'_>, backend: &Backend) -> Va
         && let Some(Value::Object(cluster)) = shown
             .get_mut("properties")
             .and_then(|inner| inner.get_mut("serviceFabricCluster"))
-        && cluster.contains_key("clientCertificateThumbprint")
+        && let Some(thumbprint) = cluster.shift_remove("clientCertificateThumbprint")
     {
         cluster.shift_remove("clientCertificateId");
+        cluster.shift_insert(1.min(cluster.len()), "clientCertificateThumbprint".into(), thumbprint);
     }
     json!({
         "id": format!("{}/backends/{}", holder.id, backend.name),
