@@ -285,3 +285,14 @@ fn write_script(path: &std::path::Path, body: &str) {
     std::fs::write(path, format!("#!/bin/sh\n{body}")).expect("a script");
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("as above");
 }
+
+#[test]
+fn an_engine_that_could_not_start_is_tried_again() {
+    let output = output_of(&mut Program::compile("tests/abi/starved.c").command());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("could not be started") && said.contains("it was tried again"),
+        "{said}"
+    );
+}

@@ -159,8 +159,57 @@ fn session(options: &Options, ending: Ending, token: &str) {
     }
 }
 
+/// One test, since what the whole process has is counted.
 #[test]
-fn a_thousand_sessions_of_every_kind_leave_nothing() {
+fn sessions_leave_nothing() {
+    a_thousand_of_every_kind_leave_nothing();
+    many_environments_take_few_mappings();
+}
+
+/// How many mappings the process has, and how many KB of them are left out of core dumps.
+fn mappings() -> (usize, usize) {
+    let maps = std::fs::read_to_string("/proc/self/smaps").expect("Linux shows its mappings");
+    let (mut count, mut size, mut left_out) = (0, 0, 0);
+    for line in maps.lines() {
+        if let Some(kilobytes) = line.strip_prefix("Size:") {
+            count += 1;
+            size = kilobytes.trim().trim_end_matches(" kB").parse().expect("a size");
+        } else if line.starts_with("VmFlags:") && line.split(' ').any(|flag| flag == "dd") {
+            left_out += size;
+        }
+    }
+    (count, left_out)
+}
+
+fn many_environments_take_few_mappings() {
+    let options = |session: usize| {
+        (0..120).fold(Options::new(), |options, number| {
+            options.env(
+                &format!("VARIABLE_{number}"),
+                format!("a value of session {session} {}", "x".repeat(50)),
+            )
+        })
+    };
+    let (before, _) = mappings();
+    let sessions: Vec<Session> = (0..1500).map(|number| Session::start(&options(number))).collect();
+    let (during, left_out) = mappings();
+    // 120 variables of some 90 bytes.
+    assert!(left_out >= 1500 * 10, "{left_out} KB are left out of core dumps");
+    assert!(during <= before + 100, "{before} mappings, then {during}");
+    drop(sessions);
+    let idle = Session::start(&Options::new());
+    let end = Instant::now() + DEADLINE;
+    while mappings().1 > 2048 && Instant::now() < end {
+        idle.next(Duration::from_millis(50));
+    }
+    eprintln!(
+        "{before} mappings, {during} with 1500 sessions, then {:?} and KB",
+        mappings()
+    );
+    assert!(mappings().1 <= 2048, "{} KB are left out for good", mappings().1);
+}
+
+fn a_thousand_of_every_kind_leave_nothing() {
     let emulator = TestEmulator::start(Config {
         backends: 10,
         tls: true,
