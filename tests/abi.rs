@@ -664,7 +664,7 @@ fn a_session_ends_when_it_is_finished_and_everything_is_taken() {
 #[test]
 fn a_session_without_items_asks_and_sends_nothing() {
     let emulator = TestEmulator::with_backends(1);
-    let run = run(&emulator.options().host_credential(), []);
+    let run = run(&emulator.options().caller_credential(), []);
     assert!(run.events.is_empty(), "{:?}", run.events);
     assert!(emulator.journal().is_empty());
 }
@@ -678,7 +678,7 @@ fn a_token_is_asked_for_once_and_used_for_all() {
     });
     let options = emulator
         .options()
-        .host_credential()
+        .caller_credential()
         .with("tenant", "a-tenant")
         .with("audience", "https://audience/");
     let session = Session::start(&options);
@@ -713,7 +713,7 @@ fn a_token_is_asked_for_once_and_used_for_all() {
 #[test]
 fn a_refused_token_ends_the_session_and_sends_nothing() {
     let emulator = TestEmulator::with_backends(9);
-    let session = Session::start(&emulator.options().host_credential());
+    let session = Session::start(&emulator.options().caller_credential());
     for number in 1..=3 {
         session.submit(&item(number));
     }
@@ -739,7 +739,7 @@ fn a_refused_token_ends_the_session_and_sends_nothing() {
 fn tokens_that_are_none_end_the_session() {
     for token in ["", "two words", "line\nbreak", "ünicode"] {
         let emulator = TestEmulator::with_backends(1);
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         session.submit(&item(1));
         let asked = session.event();
         assert_eq!(session.answer_token(asked.number, token, 0), Status::OK);
@@ -757,7 +757,7 @@ fn tokens_that_are_none_end_the_session() {
 fn the_end_of_a_token_may_be_any_number() {
     for (expires_on, good) in [(i64::MIN, true), (-1, true), (0, true), (1, false), (i64::MAX, true)] {
         let emulator = TestEmulator::with_backends(1);
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         session.submit(&item(1));
         let asked = session.event();
         assert_eq!(session.answer_token(asked.number, "token", expires_on), Status::OK);
@@ -777,7 +777,7 @@ fn the_end_of_a_token_may_be_any_number() {
 #[test]
 fn a_token_request_ends_with_its_session() {
     let emulator = TestEmulator::with_backends(1);
-    let session = Session::start(&emulator.options().host_credential());
+    let session = Session::start(&emulator.options().caller_credential());
     session.submit(&item(1));
     let asked = session.event();
     assert_eq!(session.cancel(), Status::OK);

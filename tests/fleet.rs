@@ -486,7 +486,7 @@ mod faults {
             check_issued_tokens: true,
             ..Config::default()
         });
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         let first = emulator.issue_token(Duration::from_secs(3600));
         for item in items(200) {
             session.submit(&item);

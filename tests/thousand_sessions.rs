@@ -107,7 +107,7 @@ fn credentials(emulator: &TestEmulator, folder: &Path) -> Vec<Options> {
         none.clone().env("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential"),
         none.clone()
             .env("AZURE_TOKEN_CREDENTIALS", "AzureDeveloperCliCredential"),
-        none.host_credential(),
+        none.caller_credential(),
     ]
 }
 

@@ -1155,7 +1155,7 @@ mod sign_in {
             require_tokens: vec!["good".into()],
             ..Config::default()
         });
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         session.submit(&item(1));
         let first = session.event();
         assert_eq!(first.json["refresh"], false);
@@ -1178,7 +1178,7 @@ mod sign_in {
             require_tokens: vec!["good".into()],
             ..Config::default()
         });
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         session.submit(&item(1));
         for _ in 0..2 {
             let asked = session.event();
@@ -1205,7 +1205,7 @@ mod sign_in {
             1 => CannedServer::answer("200 OK", &[], "{}"),
             _ => CannedServer::answer("202 Accepted", &[], ""),
         });
-        let session = Session::start(&server.options().host_credential());
+        let session = Session::start(&server.options().caller_credential());
         session.submit(&with(item(1), json!({ "settings": { "protocol": "http" } })));
         for _ in 0..3 {
             let asked = session.event();
@@ -1271,7 +1271,7 @@ mod sign_in {
             check_issued_tokens: true,
             ..Config::default()
         });
-        let session = Session::start(&emulator.options().host_credential());
+        let session = Session::start(&emulator.options().caller_credential());
         session.submit(&item(1));
         let asked = session.event();
         let soon = emulator.issue_token(std::time::Duration::from_secs(3600));
@@ -1419,7 +1419,7 @@ mod secrets {
             ..Config::default()
         });
         let token = random_token();
-        let session = Session::start(&emulator.options().host_credential().trace("debug"));
+        let session = Session::start(&emulator.options().caller_credential().trace("debug"));
         session.submit(&item(1));
         assert_eq!(session.finish(), Status::OK);
         let mut events = Vec::new();

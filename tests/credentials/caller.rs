@@ -25,7 +25,7 @@ fn token_request(session: &Session) -> Event {
 #[test]
 fn the_caller_is_asked_once_and_again_after_a_refusal_by_the_service() {
     let stage = Stage::new();
-    let session = Session::start(&stage.options().host_credential().with("tenant", TENANT));
+    let session = Session::start(&stage.options().caller_credential().with("tenant", TENANT));
     for n in 1..=10 {
         session.submit(&item(n));
     }
@@ -71,7 +71,7 @@ fn the_caller_is_asked_once_and_again_after_a_refusal_by_the_service() {
 #[test]
 fn a_refusal_by_the_caller_ends_the_session_with_its_reason() {
     let stage = Stage::new();
-    let session = Session::start(&stage.options().host_credential());
+    let session = Session::start(&stage.options().caller_credential());
     session.submit(&item(1));
     let request = token_request(&session);
     assert_eq!(
@@ -100,7 +100,7 @@ fn an_expired_or_unusable_token_from_the_caller_is_not_sent() {
         ("two\r\nlines", 0, "CredentialUnavailable"),
     ] {
         let stage = Stage::new();
-        let session = Session::start(&stage.options().host_credential());
+        let session = Session::start(&stage.options().caller_credential());
         session.submit(&item(1));
         let request = token_request(&session);
         session.answer_token(request.number, token, expires_on);
@@ -117,7 +117,7 @@ fn an_expired_or_unusable_token_from_the_caller_is_not_sent() {
 #[test]
 fn an_old_token_is_used_while_the_caller_takes_its_time_with_the_next() {
     let stage = Stage::new();
-    let session = Session::start(&stage.options().host_credential());
+    let session = Session::start(&stage.options().caller_credential());
     session.submit(&item(1));
     let request = token_request(&session);
     // Within its last five minutes and in the second half of its life as soon as a second has passed.
@@ -153,7 +153,7 @@ fn an_old_token_is_used_while_the_caller_takes_its_time_with_the_next() {
 #[test]
 fn cancelling_does_not_wait_for_the_caller() {
     let stage = Stage::new();
-    let session = Session::start(&stage.options().host_credential());
+    let session = Session::start(&stage.options().caller_credential());
     session.submit(&item(1));
     let request = token_request(&session);
     session.cancel();
@@ -170,7 +170,7 @@ fn cancelling_does_not_wait_for_the_caller() {
 #[test]
 fn the_log_names_az_accounts() {
     let stage = Stage::new();
-    let session = Session::start(&stage.options().host_credential());
+    let session = Session::start(&stage.options().caller_credential());
     session.submit(&item(1));
     let request = token_request(&session);
     session.answer_token(request.number, &stage.issue_token(HOUR), 0);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use bench_client::NativeLibrary;
+use abi_client::{Library, Session};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 
 use crate::emulator::{self, Emulator, Profile, Request};
@@ -15,6 +16,9 @@ use crate::workspace;
 
 /// How many backends the service of the demo has. Among them is `123`, the one of the help page's examples.
 const FLEET: usize = 200;
+
+/// Longer than any step takes.
+const A_WHILE: Duration = Duration::from_secs(120);
 
 /// A step of `demo.ps1`, and what it must come to.
 struct Step {
@@ -232,7 +236,7 @@ fn outline(request: &Request) -> String {
 
 /// The resets of `demo.ps1` without PowerShell: one with settings, one plain, a fleet, and one that fails.
 fn through_the_abi(staged: &Staged, emulator: &Emulator) -> Result<()> {
-    let library = NativeLibrary::load(&staged.library)?;
+    let library = Library::load(&staged.library).map_err(|why| anyhow!(why))?;
     let environment: Vec<String> = emulator
         .environment()
         .into_iter()
@@ -256,12 +260,14 @@ fn through_the_abi(staged: &Staged, emulator: &Emulator) -> Result<()> {
         ),
     ] {
         println!("\n== {title} ==");
-        let session = library.session(&json!({ "successEvents": false }).to_string(), Some(&environment))?;
+        let session = Session::start(&library, r#"{"successEvents":false}"#, Some(&environment))
+            .map_err(|(status, error)| anyhow!("there is no session: {status:?} {error:?}"))?;
         for item in items {
-            session.submit(&item, |_, event| println!("{event}"))?;
+            session.feed_text(&item, A_WHILE, |event| println!("{}", event.text));
         }
-        session.finish(|_, event| println!("{event}"))?;
-        let counts = session.counts()?;
+        session.finish();
+        session.take_rest(A_WHILE, |event| println!("{}", event.text));
+        let counts = session.progress();
         println!("{} of {} resets accepted.", counts.succeeded, counts.submitted);
         show(&emulator.journal()?);
         emulator.empty_journal()?;

@@ -28,8 +28,9 @@ pub struct Event {
     pub json: Value,
 }
 
-impl Event {
-    pub(crate) fn new(kind: u32, number: u64, text: String) -> Self {
+impl From<abi_client::Event> for Event {
+    fn from(event: abi_client::Event) -> Self {
+        let abi_client::Event { kind, number, text } = event;
         let kind = match kind {
             1 => Kind::Result,
             2 => Kind::TokenRequest,
@@ -45,7 +46,9 @@ impl Event {
             json,
         }
     }
+}
 
+impl Event {
     /// How the item ended: `succeeded`, `failed` or `cancelled`.
     pub fn outcome(&self) -> &str {
         assert_eq!(self.kind, Kind::Result, "{self:?}");

@@ -13,11 +13,12 @@ mod program;
 mod run;
 mod session;
 
+pub use abi_client::{Functions, Handle, Progress, Status};
 pub use canned_server::{CannedServer, Received};
 pub use emulator::{TestEmulator, backend_id, backend_path, item, item_in, random_token, reset_path, subscription};
 pub use event::{Event, Kind};
-pub use library::{Functions, Handle, Status, functions, library_path};
+pub use library::{functions, library_path};
 pub use options::Options;
 pub use program::{Language, Program, c_compiler, output_of, tool};
 pub use run::{Run, run};
-pub use session::{DEADLINE, Next, Progress, Session, describe, describe_text};
+pub use session::{DEADLINE, Next, Session, describe, describe_text};

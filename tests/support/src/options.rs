@@ -58,7 +58,7 @@ impl Options {
 
     /// The caller answers token requests.
     #[must_use]
-    pub fn host_credential(self) -> Self {
+    pub fn caller_credential(self) -> Self {
         self.without_env("AZURE_ACCESS_TOKEN").with("credential", "caller")
     }
 

@@ -1,11 +1,11 @@
 //! A whole session in one call.
 
+use abi_client::{Progress, Status};
 use serde_json::Value;
 
 use crate::event::{Event, Kind};
-use crate::library::Status;
 use crate::options::Options;
-use crate::session::{Progress, Session};
+use crate::session::Session;
 
 /// What a session gave from its start to its end.
 #[derive(Debug)]

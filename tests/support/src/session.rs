@@ -1,12 +1,13 @@
 //! A session behind a safe wrapper.
 
-use std::ptr::{null, null_mut};
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
+use abi_client::Status;
 use serde_json::Value;
 
 use crate::event::Event;
-use crate::library::{Handle, Status, functions, take_text, text};
+use crate::library::library;
 use crate::options::Options;
 
 /// Longer than anything in a test may take. It is there so that a test which would hang fails instead.
@@ -15,15 +16,16 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How long one call waits. Waiting for a condition, a test looks that often.
 const MOMENT: Duration = Duration::from_millis(5);
 
-/// A session of the real library.
-pub struct Session {
-    handle: Handle,
-}
+/// A session of the real library, with what tests need of one.
+pub struct Session(abi_client::Session);
 
-// SAFETY: every function of the library may be called from any thread (docs/abi.md, "Rules").
-unsafe impl Send for Session {}
-// SAFETY: as above.
-unsafe impl Sync for Session {}
+impl Deref for Session {
+    type Target = abi_client::Session;
+
+    fn deref(&self) -> &abi_client::Session {
+        &self.0
+    }
+}
 
 /// What `next` gave.
 #[derive(Debug)]
@@ -44,39 +46,6 @@ impl Next {
             Self::Event(event) => event,
             other => panic!("there is no event: {other:?}"),
         }
-    }
-}
-
-/// How far a session is, as `apimbc_session_progress` gives it; docs/abi.md says what each member means.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(missing_docs, reason = "docs/abi.md has them")]
-pub struct Progress {
-    pub submitted: u64,
-    pub delivered: u64,
-    pub succeeded: u64,
-    pub failed: u64,
-    pub cancelled: u64,
-    pub cancelled_not_sent: u64,
-    pub cancelled_unknown: u64,
-    pub cancelled_settings_done: u64,
-    pub in_flight: u64,
-    pub queued: u64,
-    pub waiting: u64,
-    pub wait_ms: u64,
-    pub wait_reason: Option<String>,
-    pub requests: u64,
-    pub refusals: u64,
-    pub retries: u64,
-    pub outage_ms: u64,
-    pub time_left_ms: Option<u64>,
-    pub first_pending: Option<Value>,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // SAFETY: the handle is the library's own, and nobody can use it any more.
-        unsafe { (functions().apimbc_session_free)(self.handle) };
     }
 }
 
@@ -102,33 +71,14 @@ impl Session {
     /// Starts a session with options and an environment as they are (none: the process's own), or gives the status and
     /// the error.
     pub fn try_start_in(options: &str, environment: Option<&str>) -> Result<Self, (Status, Value)> {
-        let (data, length) = text(options);
-        let (block, block_length) = environment.map_or((null(), 0), text);
-        let (mut handle, mut error) = (null_mut(), null_mut());
-        // SAFETY: the texts live through the call, and the outputs are places for handles.
-        let status =
-            unsafe { (functions().apimbc_session_new)(data, length, block, block_length, &mut handle, &mut error) };
-        if status == Status::OK {
-            return Ok(Self { handle });
-        }
-        Err((status, json_of(error)))
-    }
-
-    /// The handle, for calls that a test makes itself. It stays this session's.
-    pub fn handle(&self) -> Handle {
-        self.handle
+        abi_client::Session::start(library(), options, environment)
+            .map(Self)
+            .map_err(|(status, error)| (status, error.as_deref().map_or(Value::Null, json_of)))
     }
 
     /// Offers an item, waiting for room.
     pub fn offer(&self, item: &Value, timeout: Duration) -> Status {
         self.offer_text(&item.to_string(), timeout)
-    }
-
-    /// Offers an item as it is, waiting for room.
-    pub fn offer_text(&self, item: &str, timeout: Duration) -> Status {
-        let (data, length) = text(item);
-        // SAFETY: the text lives through the call.
-        unsafe { (functions().apimbc_session_submit)(self.handle, data, length, milliseconds(timeout)) }
     }
 
     /// Hands an item over.
@@ -150,55 +100,16 @@ impl Session {
     /// There was no room before the deadline.
     #[track_caller]
     pub fn feed(&self, item: &Value, events: &mut Vec<Event>) -> Status {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let status = self.offer(item, left);
-            if status == Status::PENDING {
-                assert!(
-                    !left.is_zero(),
-                    "the session takes no more items: {:?}",
-                    self.progress()
-                );
-            }
-            if matches!(status, Status::READY | Status::PENDING) {
-                while let Next::Event(event) = self.next(Duration::ZERO) {
-                    events.push(event);
-                }
-            }
-            match status {
-                Status::PENDING => {}
-                Status::OK | Status::READY | Status::INVALID_STATE => return status,
-                other => panic!("submit: {other:?}"),
-            }
-        }
-    }
-
-    /// Says that no more items will come.
-    pub fn finish(&self) -> Status {
-        // SAFETY: only the handle is given.
-        unsafe { (functions().apimbc_session_finish)(self.handle) }
-    }
-
-    /// Cancels what is left.
-    pub fn cancel(&self) -> Status {
-        // SAFETY: only the handle is given.
-        unsafe { (functions().apimbc_session_cancel)(self.handle) }
+        self.feed_text(&item.to_string(), DEADLINE, |event| events.push(event.into()))
     }
 
     /// Takes the next event.
     #[track_caller]
     pub fn next(&self, timeout: Duration) -> Next {
-        let (mut kind, mut number, mut event) = (0, 0, null_mut());
-        // SAFETY: the outputs are places for their types.
-        let status = unsafe {
-            (functions().apimbc_session_next)(self.handle, milliseconds(timeout), &mut kind, &mut number, &mut event)
-        };
-        match status {
-            Status::OK => Next::Event(Event::new(kind, number, take_text(event))),
-            Status::PENDING => Next::Pending,
-            Status::DONE => Next::Done,
-            other => panic!("next: {other:?}"),
+        match self.next_text(timeout) {
+            abi_client::Next::Event(event) => Next::Event(event.into()),
+            abi_client::Next::Pending => Next::Pending,
+            abi_client::Next::Done => Next::Done,
         }
     }
 
@@ -219,15 +130,9 @@ impl Session {
     /// The end did not come before the deadline.
     #[track_caller]
     pub fn rest(&self) -> Vec<Event> {
-        let end = Instant::now() + DEADLINE;
         let mut events = Vec::new();
-        loop {
-            match self.next(end.saturating_duration_since(Instant::now())) {
-                Next::Event(event) => events.push(event),
-                Next::Done => return events,
-                Next::Pending => panic!("the session does not end: {:?}", self.progress()),
-            }
-        }
+        self.take_rest(DEADLINE, |event| events.push(event.into()));
+        events
     }
 
     /// Every event that is there already, up to the end of the session, without any waiting.
@@ -268,41 +173,6 @@ impl Session {
         }
         events
     }
-
-    /// How far it is.
-    #[track_caller]
-    pub fn progress(&self) -> Progress {
-        let mut progress = null_mut();
-        // SAFETY: the output is a place for a handle.
-        let status = unsafe { (functions().apimbc_session_progress)(self.handle, &mut progress) };
-        assert_eq!(status, Status::OK);
-        let text = take_text(progress);
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
-
-    /// The number below which every item is delivered.
-    #[track_caller]
-    pub fn delivered(&self) -> u64 {
-        let mut delivered = u64::MAX;
-        // SAFETY: the output is a place for a number.
-        let status = unsafe { (functions().apimbc_session_delivered)(self.handle, &mut delivered) };
-        assert_eq!(status, Status::OK);
-        delivered
-    }
-
-    /// Answers a token request. `expires_on`: seconds since 1970, 0 where unknown.
-    pub fn answer_token(&self, request: u64, token: &str, expires_on: i64) -> Status {
-        let (data, length) = text(token);
-        // SAFETY: the text lives through the call.
-        unsafe { (functions().apimbc_session_answer_token)(self.handle, request, data, length, expires_on) }
-    }
-
-    /// Refuses a token request.
-    pub fn refuse_token(&self, request: u64, reason: &str) -> Status {
-        let (data, length) = text(reason);
-        // SAFETY: the text lives through the call.
-        unsafe { (functions().apimbc_session_refuse_token)(self.handle, request, data, length) }
-    }
 }
 
 /// What an item would do, else why it cannot be sent.
@@ -312,24 +182,10 @@ pub fn describe(item: &Value) -> Result<Value, Value> {
 
 /// The same for an item as it is.
 pub fn describe_text(item: &str) -> Result<Value, Value> {
-    let (data, length) = text(item);
-    let (mut description, mut error) = (null_mut(), null_mut());
-    // SAFETY: the text lives through the call, and the outputs are places for handles.
-    match unsafe { (functions().apimbc_item_describe)(data, length, &mut description, &mut error) } {
-        Status::OK => Ok(json_of(description)),
-        Status::INVALID_ARGUMENT => Err(json_of(error)),
-        other => panic!("item_describe: {other:?}"),
-    }
+    let described = library().describe(item);
+    described.map(|text| json_of(&text)).map_err(|text| json_of(&text))
 }
 
-fn json_of(buffer: Handle) -> Value {
-    if buffer.is_null() {
-        return Value::Null;
-    }
-    let text = take_text(buffer);
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("a buffer is no JSON: {error}: {text}"))
-}
-
-fn milliseconds(time: Duration) -> u32 {
-    time.as_millis().try_into().unwrap_or(u32::MAX)
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("a text is no JSON: {error}: {text}"))
 }

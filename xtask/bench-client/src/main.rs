@@ -10,11 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use bench_client::NativeLibrary;
+use abi_client::{Event, Library, Session, Status};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::{Args, Parser, ValueEnum};
 use cpu_time::ProcessTime;
 use serde_json::{Value, json};
+
+/// Longer than any run takes.
+const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// One run of a contender; `cargo xtask bench` starts it.
 #[derive(Parser)]
@@ -185,15 +188,20 @@ fn bare_reqwest(options: &BareReqwest) -> Result<Value> {
 }
 
 fn native(options: &Native) -> Result<Value> {
-    let library = NativeLibrary::load(&options.library)?;
-    let started = |success_events: bool| library.session(&json!({ "successEvents": success_events }).to_string(), None);
+    let library = Library::load(&options.library).map_err(|why| anyhow!(why))?;
+    let started = |success_events: bool| {
+        let session_options = json!({ "successEvents": success_events }).to_string();
+        Session::start(&library, &session_options, None)
+            .map_err(|(status, error)| anyhow!("there is no session: {status:?} {error:?}"))
+    };
     let item = |n: u64| format!(r#"{{"id":"{}"}}"#, backend(n));
 
     // The first request belongs to the start: it gets the token and makes the connection.
     let first = started(false)?;
     let began = Instant::now();
-    first.submit(&item(0), |_, _| {})?;
-    first.finish(|_, _| {})?;
+    feed(&first, &item(0), |_| {})?;
+    ensure!(first.finish() == Status::OK, "the session does not end");
+    first.take_rest(LONG, |_| {});
     let first_seconds = began.elapsed().as_secs_f64();
     drop(first);
 
@@ -205,19 +213,20 @@ fn native(options: &Native) -> Result<Value> {
             0
         }
     ];
-    let mut count = |number: u64, _: String| {
-        if let Some(outcome) = outcomes.get_mut(number as usize) {
+    let mut count = |event: Event| {
+        if let Some(outcome) = outcomes.get_mut(event.number as usize) {
             *outcome += 1;
         }
     };
     let (began, cpu) = (Instant::now(), ProcessTime::now());
     let session = started(options.accounted)?;
     for n in 0..options.requests {
-        session.submit(&item(n), &mut count)?;
+        feed(&session, &item(n), &mut count)?;
     }
-    session.finish(&mut count)?;
+    ensure!(session.finish() == Status::OK, "the session does not end");
+    session.take_rest(LONG, &mut count);
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64());
-    let counts = session.counts()?;
+    let counts = session.progress();
     let items_with = |least: u32| outcomes.iter().filter(|count| **count >= least).count();
     Ok(json!({
         "requests": counts.submitted,
@@ -232,6 +241,12 @@ fn native(options: &Native) -> Result<Value> {
         "peakBytes": peak_bytes(),
         "firstSeconds": first_seconds,
     }))
+}
+
+fn feed(session: &Session, item: &str, taken: impl FnMut(Event)) -> Result<()> {
+    let status = session.feed_text(item, LONG, taken);
+    ensure!(status != Status::INVALID_STATE, "the session takes no more items");
+    Ok(())
 }
 
 /// The time in the middle.
