@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod clients;
 pub mod demo;
 mod download;
 pub mod emulator;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, demo, header, package, parity, pwsh, simulate, stage};
+use xtask::{bench, clients, demo, header, package, parity, pwsh, simulate, stage};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -31,6 +31,11 @@ enum Task {
     Parity {
         /// The folder with the recordings.
         folder: PathBuf,
+    },
+    /// Install the official SDKs and the Azure CLI under target/clients/ and run them against the emulator.
+    Clients {
+        /// Only those whose names contain this.
+        only: Option<String>,
     },
     /// Measure what the product costs, beside baselines.
     Bench(bench::Options),
@@ -62,6 +67,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::demo()?,
         Task::Package { native } => show_package(&package::package(native.as_deref())?),
         Task::Parity { folder } => parity::parity(&folder)?,
+        Task::Clients { only } => clients::clients(only.as_deref())?,
         Task::Bench(options) => bench::bench(&options)?,
         Task::Simulate(options) => simulate::simulate(&options)?,
         Task::Header { check: true } => header::check()?,
