@@ -247,10 +247,18 @@ fn the_environments_secrets_are_wiped_when_the_session_is_freed() {
         ("AZURE_CLIENT_ID", "44444444-4444-4444-4444-444444444444".to_owned()),
         ("AZURE_CLIENT_SECRET", secret.to_owned()),
         ("SOME_PASSWORD", unused.to_owned()),
+        (
+            "HTTPS_PROXY",
+            "http://somebody:Proxy-0123456789abcdef@127.0.0.1:1".to_owned(),
+        ),
+        ("NO_PROXY", "127.0.0.1".to_owned()),
     ]);
     after_a_session(&program, &variables, |process| {
         let encoded = "Client%25Secret%2B0123456789abcdef";
+        // The base64 of `somebody:Proxy-0123456789abcdef`, but for its last bytes.
+        let proxy = ["Proxy-0123456789abcdef", "c29tZWJvZHk6UHJveHktMDEyMzQ1Njc4OWFi"];
         assert_wiped(process, &[secret, encoded, unused], Duration::from_secs(10));
+        assert_wiped(process, &proxy, Duration::from_secs(10));
     });
 }
 
