@@ -126,7 +126,11 @@ mod tests {
 
     #[test]
     fn every_platform_has_an_archive() {
-        for platform in platform::PLATFORMS {
+        // PowerShell has one for musl on x64 only, and nobody has tried the modules with it.
+        for platform in platform::PLATFORMS
+            .iter()
+            .filter(|platform| platform.libc != Some(platform::Libc::Musl))
+        {
             let (_, name, sha256) = ARCHIVES.iter().find(|(rid, ..)| *rid == platform.rid).unwrap();
             assert!(name.contains(VERSION) && name.contains(platform.rid), "{name}");
             assert!(

@@ -21,7 +21,10 @@ function script:Get-NativeLibraryPath {
     } elseif ($IsMacOS) {
         "$script:Folder/runtimes/osx-$processor/native/libapim_backend_connection.dylib"
     } else {
-        "$script:Folder/runtimes/linux-$processor/native/libapim_backend_connection.so"
+        # .NET's own build for musl says linux-musl-x64, Alpine's says alpine.3.21-x64.
+        $runtime = [System.Runtime.InteropServices.RuntimeInformation]::RuntimeIdentifier
+        $system = if ($runtime.StartsWith('linux-musl-', 'Ordinal') -or $runtime.StartsWith('alpine.', 'Ordinal')) { 'linux-musl' } else { 'linux' }
+        "$script:Folder/runtimes/$system-$processor/native/libapim_backend_connection.so"
     }
 }
 
