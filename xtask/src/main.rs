@@ -1,11 +1,10 @@
 //! The workspace's commands: `cargo xtask --help` lists them.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, clients, demo, header, package, parity, pwsh, simulate, stage};
+use xtask::{bench, clients, demo, header, natives, package, parity, pwsh, simulate, stage, version, workspace};
 
 /// Tasks of this workspace.
 #[derive(Parser)]
@@ -21,11 +20,14 @@ enum Task {
     Stage,
     /// Run the help page's examples and a fleet in PowerShell against the emulator, showing what was sent.
     Demo,
-    /// Pack each module into an archive under target/package/.
-    Package {
-        /// Take the native libraries of other platforms from here: DIR/<runtime identifier>/<library>.
-        #[arg(long, value_name = "DIR")]
-        native: Option<PathBuf>,
+    /// Build the native library for every platform that this machine can build it for, into target/natives/.
+    Natives(natives::Options),
+    /// Pack the modules, the C archives and what goes with them into target/package/.
+    Package(package::Options),
+    /// Set the version of every part, or say what it is.
+    Version {
+        /// The new version, as 1.2.3.
+        version: Option<String>,
     },
     /// Replay recorded exchanges against the emulator, and show what its ledger doesn't explain.
     Parity {
@@ -65,7 +67,10 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Stage => println!("{}", stage::stage()?.modules.display()),
         Task::Demo => demo::demo()?,
-        Task::Package { native } => show_package(&package::package(native.as_deref())?),
+        Task::Natives(options) => natives::natives(&options)?,
+        Task::Package(options) => show_package(&package::package(&options)?),
+        Task::Version { version: None } => println!("{}", workspace::version()),
+        Task::Version { version: Some(version) } => version::set(&version)?,
         Task::Parity { folder } => parity::parity(&folder)?,
         Task::Clients { only } => clients::clients(only.as_deref())?,
         Task::Bench(options) => bench::bench(&options)?,
@@ -78,14 +83,17 @@ fn run(task: Task) -> Result<()> {
 }
 
 fn show_package(package: &package::Package) {
-    for archive in &package.archives {
-        println!("{}", archive.display());
+    for file in &package.files {
+        println!("{}", file.display());
     }
     println!("native libraries: {}", package.present.join(", "));
     if !package.missing.is_empty() {
         println!(
-            "missing: {} (built on those platforms; give them with --native DIR, as DIR/<runtime identifier>/<library>)",
+            "missing: {} (`cargo xtask natives` says what each needs)",
             package.missing.join(", ")
         );
+    }
+    for remark in &package.remarks {
+        println!("note: {remark}");
     }
 }

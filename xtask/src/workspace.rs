@@ -48,8 +48,18 @@ pub fn version() -> &'static str {
 /// A Cargo command in the workspace, free of what a surrounding `cargo run` or `cargo test` has set for its own child:
 /// build scripts that watch those variables would run again at every change between inside and outside.
 pub fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = clean(Command::new(cargo_program()));
     command.current_dir(root());
+    command
+}
+
+/// Cargo's program.
+pub fn cargo_program() -> PathBuf {
+    env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// A command that runs Cargo, free of what a surrounding `cargo run` or `cargo test` has set for its own child.
+pub fn clean(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         let of_this_run = name.to_str().is_some_and(|name| {
             [

@@ -1,6 +1,5 @@
 //! The commands as a developer runs them.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -51,43 +50,5 @@ fn staging_at_once_from_several_processes_gives_whole_modules() {
         let module = Path::new(modules.trim()).join(xtask::stage::MAIN_MODULE);
         assert!(module.join(format!("{}.psd1", xtask::stage::MAIN_MODULE)).is_file());
         assert!(xtask::stage::staged().unwrap().library.is_file());
-    }
-}
-
-#[test]
-fn a_package_has_the_module_and_the_libraries_that_were_brought() {
-    let brought = std::env::temp_dir().join(format!("brought-{}", std::process::id()));
-    let library = if cfg!(windows) {
-        "linux-x64/libapim_backend_connection.so"
-    } else {
-        "win-x64/apim_backend_connection.dll"
-    };
-    fs::create_dir_all(brought.join(library).parent().unwrap()).unwrap();
-    fs::write(brought.join(library), b"a library of another platform").unwrap();
-
-    let (result, stdout, stderr) = output(xtask(&["package", "--native"]).arg(&brought));
-    fs::remove_dir_all(&brought).unwrap();
-    assert!(result.status.success(), "{stderr}");
-    let host = xtask::platform::host().unwrap().rid;
-    let listed = stdout
-        .lines()
-        .find(|line| line.starts_with("native libraries:"))
-        .unwrap();
-    assert!(
-        listed.contains(host) && listed.contains(library.split('/').next().unwrap()),
-        "{stdout}"
-    );
-
-    let name = format!("{}.{}.zip", xtask::stage::MAIN_MODULE, xtask::workspace::version());
-    let archive = stdout.lines().find(|line| line.ends_with(&name)).unwrap();
-    let mut archive = zip::ZipArchive::new(fs::File::open(archive).unwrap()).unwrap();
-    let main = xtask::stage::MAIN_MODULE;
-    for file in [
-        format!("{main}/{main}.psd1"),
-        format!("{main}/LICENSE-MIT"),
-        format!("{main}/LICENSE-APACHE"),
-        format!("{main}/runtimes/{}", library.replace('/', "/native/")),
-    ] {
-        assert!(archive.by_name(&file).is_ok(), "{file} is not in the archive");
     }
 }
