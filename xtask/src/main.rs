@@ -1,5 +1,6 @@
 //! The workspace's commands: `cargo xtask --help` lists them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;

@@ -41,11 +41,12 @@ pub struct Built {
 }
 
 impl Build {
-    /// Looks for what the build needs, installing what it can. The inner error is what this machine lacks.
-    pub fn prepare(platform: &'static Platform) -> Result<Result<Self, String>> {
+    /// Looks for what the build needs, installing what it can; `links` is false where it only type-checks. The inner
+    /// error is what this machine lacks.
+    pub fn prepare(platform: &'static Platform, links: bool) -> Result<Result<Self, String>> {
         let at_home = platform.os == env::consts::OS;
         let with_zig = !(at_home && platform.libc.is_none());
-        if platform.os == "macos" && !at_home && env::var_os("SDKROOT").is_none() {
+        if links && platform.os == "macos" && !at_home && env::var_os("SDKROOT").is_none() {
             return Ok(Err(
                 "Needs a Mac, or SDKROOT with the path of a macOS SDK: Apple's frameworks are to be had nowhere else."
                     .into(),
@@ -119,6 +120,11 @@ impl Build {
         } else {
             self.platform.target
         }
+    }
+
+    /// Whether Zig is its C compiler and linker.
+    pub fn with_zig(&self) -> bool {
+        self.with_zig
     }
 
     /// Type-checks the library.

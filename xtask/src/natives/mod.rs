@@ -53,7 +53,7 @@ pub fn natives(options: &Options) -> Result<()> {
     let mut failures = Vec::new();
     for platform in platforms {
         let rid = platform.rid;
-        let build = match build::Build::prepare(platform)? {
+        let build = match build::Build::prepare(platform, !options.check)? {
             Ok(build) => build,
             Err(needs) => {
                 println!("{rid}: not built. {needs}");

@@ -98,10 +98,12 @@ pub fn package(options: &Options) -> Result<Package> {
     shown.push(("ReleaseNotes", release_notes()?));
 
     let dependencies = dependencies::dependencies()?;
-    let mut legal = Files::new();
+    let mut licenses = Files::new();
     for license in LICENSES {
-        legal.insert(license.to_owned(), fs::read(workspace::root().join(license))?);
+        licenses.insert(license.to_owned(), fs::read(workspace::root().join(license))?);
     }
+    // What goes with every native library.
+    let mut legal = licenses.clone();
     legal.insert(
         "THIRD-PARTY-NOTICES.txt".into(),
         notices::notices(&dependencies)?.into_bytes(),
@@ -118,9 +120,10 @@ pub fn package(options: &Options) -> Result<Package> {
     let version = workspace::version();
     let mut release = Files::new();
     for module in modules(&staged.modules)? {
-        let mut files = legal.clone();
-        files.extend(module_files(&staged.modules.join(&module))?);
+        let mut files = module_files(&staged.modules.join(&module))?;
+        files.extend(licenses.clone());
         if module == MAIN_MODULE {
+            files.extend(legal.clone());
             for (rid, library) in &libraries {
                 let name = platform::named(rid)?.library;
                 files.insert(format!("runtimes/{rid}/native/{name}"), library.library.clone());
