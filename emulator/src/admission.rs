@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::config::Config;
-use crate::reply::{Refusal, Reply};
+use crate::replies::{Refusal, Reply};
 use crate::request::Request;
 use crate::resources::World;
 use crate::rules;

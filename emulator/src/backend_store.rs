@@ -151,39 +151,3 @@ enum Place<'a> {
     Seeded(u32),
     Added(&'a Backend),
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(store: &BackendStore, skip: usize, count: usize) -> Vec<String> {
-        store
-            .page(skip, count)
-            .into_iter()
-            .map(|backend| backend.name)
-            .collect()
-    }
-
-    #[test]
-    fn seeded_and_added_backends_are_one_list() {
-        let mut store = BackendStore::new(3);
-        store.put("Zebra", Map::new());
-        store.put("apple", Map::new());
-        store.delete("2");
-        assert_eq!(names(&store, 0, 10), ["1", "3", "apple", "Zebra"]);
-        assert_eq!(names(&store, 1, 2), ["3", "apple"]);
-        assert_eq!(store.len(), 4);
-        assert!(!store.contains("2") && store.contains("ZEBRA") && !store.contains("03"));
-    }
-
-    #[test]
-    fn every_change_gives_a_version_that_was_never_used() {
-        let mut store = BackendStore::new(2);
-        let first = store.get("1").map(|backend| backend.etag());
-        let changed = store.put("1", Map::new()).etag();
-        store.delete("1");
-        let again = store.put("1", Map::new()).etag();
-        assert_ne!(first.as_deref(), Some(changed.as_str()));
-        assert_ne!(changed, again);
-    }
-}

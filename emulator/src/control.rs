@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Limits, Outage, OutageKind};
 use crate::faults::Fault;
-use crate::reply::{Outcome, Refusal, Reply};
+use crate::replies::{Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::resources::KnownReferences;
 use crate::state::Shared;

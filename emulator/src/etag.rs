@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::IF_MATCH;
 
-use crate::reply::Refusal;
+use crate::replies::Refusal;
 use crate::request::Request;
 
 /// Lets a change of an existing resource through: it must name the resource's ETag, or any.

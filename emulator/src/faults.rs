@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::{Config, FaultKind};
-use crate::reply::{Body, ErrorDetail, Reply, error_body};
+use crate::replies::{Body, ErrorDetail, Reply, error_body};
 
 /// A fault set by hand: what happens to the next requests that match it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -4,7 +4,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::filter::Filter;
-use crate::reply::{Body, Refusal, Reply};
+use crate::replies::{Body, Refusal, Reply};
 use crate::request::Request;
 
 /// What a request wants of a list.
@@ -52,6 +52,18 @@ impl Wanted {
         }
         Reply::new(StatusCode::OK, Body::Pretty(body))
     }
+}
+
+/// The `$filter` of a list of Azure Resource Manager's own.
+pub(crate) fn manager_filter(request: &Request<'_>, fields: &[&str]) -> Result<Option<Filter>, Refusal> {
+    let filter = request
+        .given("$filter")
+        .map(|text| Filter::parse(&text, fields))
+        .transpose();
+    filter.map_err(|problem| {
+        let message = format!("Invalid $filter in the query string: {problem}.");
+        Refusal::manager(StatusCode::BAD_REQUEST, "InvalidFilterInQueryString", message)
+    })
 }
 
 /// The request's own query with another `$skip`, names encoded, and an explicit port: as the service writes it.

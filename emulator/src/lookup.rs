@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 
 use crate::backend_store::BackendStore;
-use crate::reply::Refusal;
+use crate::replies::Refusal;
 use crate::resources::{Group, KnownReferences, Service, Workspace, World, position};
 use crate::rules;
 

@@ -22,8 +22,8 @@ use crate::control;
 use crate::faults::FaultAction;
 use crate::journal::JournalEntry;
 use crate::lookup::{self, ServicePath};
-use crate::paths::{account, backends, cloud, groups, services, sign_in, workspaces};
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::paths::{account, backends, endpoints, groups, services, sign_in, workspaces};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::resources::World;
 use crate::state::Shared;
@@ -213,7 +213,7 @@ fn admit<'a>(shared: &Shared, request: &Request<'a>, left: &mut Left) -> Result<
         ["tenants"] | ["subscriptions", ..] => {}
         // Who asks for this does not know yet where to sign in.
         ["metadata", word] if word.eq_ignore_ascii_case("endpoints") => {
-            return cloud::endpoints(request).map(Decision::Answer).map_err(refused);
+            return endpoints::answer(request).map(Decision::Answer).map_err(refused);
         }
         _ => {
             let message = format!("The emulator serves nothing at '{}'.", request.path());

@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::reply::Refusal;
+use crate::replies::Refusal;
 
 /// One request with its whole body.
 pub(crate) struct Request<'a> {
@@ -105,6 +105,24 @@ impl<'a> Request<'a> {
 
     pub(crate) fn api_version(&self) -> Cow<'a, str> {
         self.query("api-version").unwrap_or_default()
+    }
+
+    /// Refuses every method but this one.
+    pub(crate) fn only(&self, method: &Method) -> Result<(), Refusal> {
+        if self.method() == method {
+            Ok(())
+        } else {
+            Err(Refusal::method(self.method()))
+        }
+    }
+
+    /// The `properties` of the body; none where it has none.
+    pub(crate) fn properties(&self) -> Result<Map<String, Value>, Refusal> {
+        match self.json()?.remove("properties") {
+            Some(Value::Object(properties)) => Ok(properties),
+            None | Some(Value::Null) => Ok(Map::new()),
+            Some(_) => Err(Refusal::field("properties", "properties must be an object.")),
+        }
     }
 
     /// The body as a JSON object.

@@ -3,11 +3,12 @@
 
 use std::ops::RangeInclusive;
 
+use hyper::StatusCode;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::reply::{ErrorDetail, Refusal};
-use crate::resources::KnownReferences;
+use crate::replies::{ErrorDetail, Refusal};
+use crate::resources::{KnownReferences, LOCATION};
 
 /// Whether an API Management service can have this name.
 pub(crate) fn is_service_name(name: &str) -> bool {
@@ -45,6 +46,19 @@ pub(crate) fn is_api_version(text: &str) -> bool {
             _ => byte.is_ascii_digit(),
         })
         && (suffix.is_empty() || suffix.eq_ignore_ascii_case("-preview"))
+}
+
+/// The location that a body names.
+pub(crate) fn location(body: &Map<String, Value>) -> Result<String, Refusal> {
+    match body.get("location") {
+        None => Ok(LOCATION.to_owned()),
+        Some(Value::String(location)) if !location.trim().is_empty() => Ok(location.clone()),
+        Some(_) => Err(Refusal::manager(
+            StatusCode::BAD_REQUEST,
+            "LocationRequired",
+            "The location property is required for this definition.",
+        )),
+    }
 }
 
 /// The refusal of a service's name.

@@ -3,12 +3,11 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::filter::Filter;
-use crate::lookup;
-use crate::reply::{Outcome, Refusal, Reply};
+use crate::replies::{Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::resources::World;
 use crate::tokens::TENANT;
+use crate::{listing, lookup};
 
 /// The namespaces that are served, each with its types.
 const PROVIDERS: [(&str, &[&str]); 2] = [
@@ -93,14 +92,7 @@ pub(crate) fn resources(world: &mut World, at: u32, group: Option<&str>, request
         Some(name) => std::slice::from_ref(lookup::group(world, at, name)?),
         None => world.subscription(at).groups.as_slice(),
     };
-    let filter = request
-        .given("$filter")
-        .map(|text| Filter::parse(&text, &["name", "resourceType", "location", "resourceGroup"]))
-        .transpose()
-        .map_err(|problem| {
-            let message = format!("Invalid $filter in the query string: {problem}.");
-            Refusal::manager(StatusCode::BAD_REQUEST, "InvalidFilterInQueryString", message)
-        })?;
+    let filter = listing::manager_filter(request, &["name", "resourceType", "location", "resourceGroup"])?;
     let mut all = Vec::new();
     for group in groups {
         for service in &group.services {

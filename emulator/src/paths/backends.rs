@@ -7,15 +7,13 @@ use serde_json::{Map, Value, json};
 use crate::backend_store::Backend;
 use crate::listing::{self, Wanted};
 use crate::lookup::{Holder, not_found};
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::{etag, rules};
 
 /// `…/backends`.
 pub(crate) fn list(holder: &Holder<'_>, request: &Request<'_>, page_size: usize) -> Outcome {
-    if *request.method() != Method::GET {
-        return Err(Refusal::method(request.method()));
-    }
+    request.only(&Method::GET)?;
     let wanted = Wanted::of(request, &["name", "title", "url"], page_size)?;
     let (page, total) = match &wanted.filter {
         None => (holder.backends.page(wanted.skip, wanted.count), holder.backends.len()),
@@ -51,14 +49,14 @@ pub(crate) fn one(holder: &mut Holder<'_>, request: &Request<'_>, id: &str) -> O
             } else {
                 StatusCode::CREATED
             };
-            let backend = write(holder, request, id, properties(request.json()?)?)?;
+            let backend = write(holder, request, id, request.properties()?)?;
             Ok(show(holder, request, &backend, status))
         }
         Method::PATCH => {
             let old = old.ok_or_else(|| not_found("Backend"))?;
             etag::check_change(request, &old.etag())?;
             let mut merged = old.properties;
-            merge(&mut merged, properties(request.json()?)?);
+            merge(&mut merged, request.properties()?);
             let backend = write(holder, request, id, merged)?;
             if listing::is_first_version(request) {
                 return Ok(Reply::empty(StatusCode::NO_CONTENT));
@@ -82,9 +80,7 @@ pub(crate) fn one(holder: &mut Holder<'_>, request: &Request<'_>, id: &str) -> O
 
 /// `…/backends/{id}/reconnect`.
 pub(crate) fn reconnect(holder: &Holder<'_>, request: &Request<'_>, id: &str) -> Outcome {
-    if *request.method() != Method::POST {
-        return Err(Refusal::method(request.method()));
-    }
+    request.only(&Method::POST)?;
     rules::check_id(id, "backendId")?;
     if !request.body.is_empty() {
         rules::check_reconnect(&request.json()?)?;
@@ -157,14 +153,6 @@ fn resource(holder: &Holder<'_>, request: &Request<'_>, backend: &Backend) -> Va
         "name": backend.name,
         "properties": shown,
     })
-}
-
-fn properties(mut body: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
-    match body.remove("properties") {
-        Some(Value::Object(properties)) => Ok(properties),
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(_) => Err(Refusal::field("properties", "properties must be an object.")),
-    }
 }
 
 /// JSON merge patch (RFC 7396): objects are merged, null removes, all else replaces.

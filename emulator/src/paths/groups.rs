@@ -4,27 +4,15 @@ use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::filter::Filter;
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
-use crate::resources::{Group, LOCATION, World, position};
-use crate::{lookup, rules};
+use crate::resources::{Group, World, position};
+use crate::{listing, lookup, rules};
 
 /// `…/resourceGroups`, with Azure's filter `tagName eq 'a' and tagValue eq 'b'`.
 pub(crate) fn list(world: &mut World, at: u32, request: &Request<'_>) -> Outcome {
-    if *request.method() != Method::GET {
-        return Err(Refusal::method(request.method()));
-    }
-    let filter = request
-        .given("$filter")
-        .map(|text| Filter::parse(&text, &["tagName", "tagValue", "name", "location"]))
-        .transpose()
-        .map_err(|problem| {
-            Refusal::manager(
-                StatusCode::BAD_REQUEST,
-                "InvalidFilterInQueryString",
-                format!("Invalid $filter in the query string: {problem}."),
-            )
-        })?;
+    request.only(&Method::GET)?;
+    let filter = listing::manager_filter(request, &["tagName", "tagValue", "name", "location"])?;
     let top = request
         .given("$top")
         .and_then(|text| text.parse().ok())
@@ -77,23 +65,16 @@ pub(crate) fn one(world: &mut World, at: u32, name: &str, request: &Request<'_>)
 }
 
 fn put(world: &mut World, at: u32, name: &str, body: &Map<String, Value>) -> Outcome {
-    let bad = |code, message| Err(Refusal::manager(StatusCode::BAD_REQUEST, code, message));
     if !rules::is_group_name(name) {
-        let message = format!(
-            "The resource group name '{name}' must have 1 to 90 letters, digits and _-.() and not end with a dot."
-        );
-        return bad("InvalidResourceGroupName", message);
+        return Err(Refusal::manager(
+            StatusCode::BAD_REQUEST,
+            "InvalidResourceGroupName",
+            format!(
+                "The resource group name '{name}' must have 1 to 90 letters, digits and _-.() and not end with a dot."
+            ),
+        ));
     }
-    let location = match body.get("location") {
-        None => LOCATION.to_owned(),
-        Some(Value::String(location)) if !location.trim().is_empty() => location.clone(),
-        Some(_) => {
-            return bad(
-                "LocationRequired",
-                "The location property is required for this definition.".into(),
-            );
-        }
-    };
+    let location = rules::location(body)?;
     let groups = &mut world.subscription(at).groups;
     let (place, status) = match position(groups, name) {
         Some(place) => (place, StatusCode::OK),

@@ -2,7 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod backends;
-pub(crate) mod cloud;
+pub(crate) mod endpoints;
 pub(crate) mod groups;
 pub(crate) mod services;
 pub(crate) mod sign_in;

@@ -3,9 +3,9 @@
 use hyper::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
-use crate::resources::{Group, LOCATION, Service, World, position};
+use crate::resources::{Group, Service, World, position};
 use crate::{lookup, rules};
 
 /// The services of a resource group, or of a whole subscription.
@@ -33,7 +33,7 @@ pub(crate) fn one(world: &mut World, at: u32, group_name: &str, name: &str, requ
                 return Err(rules::bad_service_name(name));
             }
             let mut given = request.json()?;
-            let location = location(&given)?;
+            let location = rules::location(&given)?;
             given.retain(|member, _| matches!(member.as_str(), "sku" | "properties" | "tags"));
             let status = match place {
                 Some(place) => {
@@ -88,9 +88,7 @@ pub(crate) fn one(world: &mut World, at: u32, group_name: &str, name: &str, requ
 
 /// `…/providers/Microsoft.ApiManagement/checkNameAvailability`.
 pub(crate) fn check_name(world: &World, request: &Request<'_>) -> Outcome {
-    if *request.method() != Method::POST {
-        return Err(Refusal::method(request.method()));
-    }
+    request.only(&Method::POST)?;
     let body = request.json()?;
     let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
     let (reason, message) = if !rules::is_service_name(name) {
@@ -109,18 +107,6 @@ pub(crate) fn check_name(world: &World, request: &Request<'_>) -> Outcome {
 
 fn show(status: StatusCode, at: u32, group: &Group, place: usize) -> Reply {
     Reply::new(status, Body::Compact(resource(at, group, &group.services[place])))
-}
-
-fn location(body: &Map<String, Value>) -> Result<String, Refusal> {
-    match body.get("location") {
-        None => Ok(LOCATION.to_owned()),
-        Some(Value::String(location)) if !location.trim().is_empty() => Ok(location.clone()),
-        Some(_) => Err(Refusal::manager(
-            StatusCode::BAD_REQUEST,
-            "LocationRequired",
-            "The location property is required for this definition.",
-        )),
-    }
 }
 
 fn resource(at: u32, group: &Group, service: &Service) -> Value {

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::tokens::{IssuedToken, TENANT, TokenIssuer};
 
@@ -242,28 +242,17 @@ fn app_service_identity(desk: &mut Desk<'_>, request: &Request<'_>) -> Reply {
     if request.api_version() != "2019-08-01" {
         return refuse(StatusCode::BAD_REQUEST, "api-version must be 2019-08-01.");
     }
-    let Some(resource) = request.given("resource") else {
-        return refuse(StatusCode::BAD_REQUEST, "The resource parameter is missing.");
-    };
-    let client = request.query("client_id").unwrap_or(MANAGED_CLIENT.into());
-    let issued = desk.issue(&resource, &client);
-    Reply::json(json!({
-            "access_token": issued.text,
-            "client_id": client,
-            "expires_on": issued.expires_on.to_string(),
-            "not_before": issued.not_before.to_string(),
-            "resource": resource,
-            "token_type": "Bearer",
-    }))
+    match desk.managed(request) {
+        Some((_, token)) => Reply::json(token),
+        None => refuse(StatusCode::BAD_REQUEST, "The resource parameter is missing."),
+    }
 }
 
 /// The managed identity of a virtual machine, from its instance metadata service.
 fn machine_identity(desk: &mut Desk<'_>, request: &Request<'_>) -> Reply {
     let refuse = |message: &str| {
-        refused(
-            StatusCode::BAD_REQUEST,
-            json!({ "error": "invalid_request", "error_description": message }),
-        )
+        let body = json!({ "error": "invalid_request", "error_description": message });
+        refused(StatusCode::BAD_REQUEST, body)
     };
     if request
         .header("metadata")
@@ -274,27 +263,34 @@ fn machine_identity(desk: &mut Desk<'_>, request: &Request<'_>) -> Reply {
     if request.api_version().is_empty() {
         return refuse("Required query variable 'api-version' is missing");
     }
-    let Some(resource) = request.given("resource") else {
+    let Some((seconds, mut token)) = desk.managed(request) else {
         return refuse("Required query variable 'resource' is missing");
     };
-    let client = request.query("client_id").unwrap_or(MANAGED_CLIENT.into());
-    let issued = desk.issue(&resource, &client);
-    let seconds = issued.lifetime.as_secs().to_string();
-    Reply::json(json!({
-            "access_token": issued.text,
-            "client_id": client,
-            "expires_in": seconds,
-            "ext_expires_in": seconds,
-            "expires_on": issued.expires_on.to_string(),
-            "not_before": issued.not_before.to_string(),
-            "resource": resource,
-            "token_type": "Bearer",
-    }))
+    for name in ["expires_in", "ext_expires_in"] {
+        token[name] = seconds.to_string().into();
+    }
+    Reply::json(token)
 }
 
 impl Desk<'_> {
     fn issue(&mut self, audience: &str, client: &str) -> IssuedToken {
         self.issuer.issue(self.base, audience, client, self.lifetime)
+    }
+
+    /// A managed identity's token for the resource of the request, and its seconds; `None` where none is named.
+    fn managed(&mut self, request: &Request<'_>) -> Option<(u64, Value)> {
+        let resource = request.given("resource")?;
+        let client = request.query("client_id").unwrap_or(MANAGED_CLIENT.into());
+        let issued = self.issue(&resource, &client);
+        let token = json!({
+            "access_token": issued.text,
+            "client_id": client,
+            "expires_on": issued.expires_on.to_string(),
+            "not_before": issued.not_before.to_string(),
+            "resource": resource,
+            "token_type": "Bearer",
+        });
+        Some((issued.lifetime.as_secs(), token))
     }
 }
 

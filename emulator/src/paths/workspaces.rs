@@ -4,21 +4,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::ETAG;
 use hyper::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::backend_store::BackendStore;
 use crate::listing::Wanted;
 use crate::lookup::not_found;
-use crate::reply::{Body, Outcome, Refusal, Reply};
+use crate::replies::{Body, Outcome, Refusal, Reply};
 use crate::request::Request;
 use crate::resources::{Service, Workspace, position};
 use crate::{etag, rules};
 
 /// `…/workspaces`.
 pub(crate) fn list(id: &str, service: &Service, request: &Request<'_>, page_size: usize) -> Outcome {
-    if *request.method() != Method::GET {
-        return Err(Refusal::method(request.method()));
-    }
+    request.only(&Method::GET)?;
     let wanted = Wanted::of(request, &["name", "displayName", "description"], page_size)?;
     let passing: Vec<&Workspace> = service
         .workspaces
@@ -47,7 +45,7 @@ pub(crate) fn one(id: &str, service: &mut Service, request: &Request<'_>, name: 
         (Method::GET | Method::HEAD, Some(old)) => Ok(show(id, old, StatusCode::OK)),
         (Method::PUT, old) => {
             etag::check_put(request, old_etag.as_deref())?;
-            let properties = properties(request)?;
+            let properties = request.properties()?;
             if properties
                 .get("displayName")
                 .and_then(Value::as_str)
@@ -72,7 +70,7 @@ pub(crate) fn one(id: &str, service: &mut Service, request: &Request<'_>, name: 
         }
         (Method::PATCH, Some(old)) => {
             etag::check_change(request, &etag_of(old))?;
-            old.properties.extend(properties(request)?);
+            old.properties.extend(request.properties()?);
             old.version += 1;
             Ok(show(id, old, StatusCode::OK))
         }
@@ -91,13 +89,6 @@ pub(crate) fn one(id: &str, service: &mut Service, request: &Request<'_>, name: 
 
 fn etag_of(workspace: &Workspace) -> String {
     format!("\"{}\"", STANDARD.encode(workspace.version.to_be_bytes()))
-}
-
-fn properties(request: &Request<'_>) -> Result<Map<String, Value>, Refusal> {
-    match request.json()?.remove("properties") {
-        Some(Value::Object(properties)) => Ok(properties),
-        _ => Ok(Map::new()),
-    }
 }
 
 fn show(service_id: &str, workspace: &Workspace, status: StatusCode) -> Reply {

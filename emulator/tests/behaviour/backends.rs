@@ -621,3 +621,37 @@ async fn a_body_beyond_the_limit_is_refused() {
     assert_eq!(client.get("/backends/1").await.status, 200);
     assert_eq!(client.emulator.journal()[0].status, 413);
 }
+
+#[tokio::test]
+async fn seeded_and_added_backends_are_one_list_and_versions_are_never_used_again() {
+    let client = Client::plain();
+    let good = || json!({ "url": "https://a.example", "protocol": "http" });
+    let mut tags = vec![client.get("/backends/1").await.header("etag").to_owned()];
+    for id in ["Zebra", "apple", "1"] {
+        let put = write(&client, Method::PUT, id, None, good()).await;
+        tags.push(put.header("etag").to_owned());
+    }
+    for id in ["1", "2"] {
+        let delete = client.arm(Method::DELETE, &format!("/backends/{id}"));
+        assert_eq!(reply(delete.header(IF_MATCH, "*")).await.status, 200);
+    }
+    let again = write(&client, Method::PUT, "1", None, good()).await;
+    tags.push(again.header("etag").to_owned());
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 5, "{tags:?}");
+    assert_eq!(
+        write(&client, Method::PUT, "APPLE", None, good()).await.body["name"],
+        "apple"
+    );
+    let list = client.get("/backends").await.body;
+    let names: Vec<_> = list["value"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|entry| &entry["name"])
+        .collect();
+    assert_eq!(names, ["1", "3", "apple", "Zebra"]);
+    assert_eq!(list["count"], 4);
+    assert_eq!(client.get("/backends/03").await.status, 404);
+}

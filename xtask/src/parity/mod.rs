@@ -2,8 +2,8 @@
 //! docs/emulator.md doesn't explain.
 
 mod difference;
-mod exchange;
 mod ledger;
+mod recordings;
 mod replay;
 
 use std::collections::BTreeMap;
@@ -21,11 +21,11 @@ use crate::workspace;
 /// The folder has no exchanges, the emulator cannot be asked, or a difference is unexplained.
 pub fn parity(folder: &Path) -> Result<()> {
     let ledger = ledger::read(&workspace::root().join("docs/emulator.md"))?;
-    let exchange::Found {
+    let recordings::Found {
         services,
         examples,
         other,
-    } = exchange::read(folder)?;
+    } = recordings::read(folder)?;
     if services.is_empty() && examples.is_empty() {
         bail!("{} holds no exchanges", folder.display());
     }

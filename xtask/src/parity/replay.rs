@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::difference::{self, Answer, Difference};
-use super::exchange::{Example, Exchange};
+use super::recordings::{Example, Exchange};
 use crate::emulator::{Emulator, SUBSCRIPTION};
 use crate::tls;
 

@@ -4,15 +4,13 @@
 use hyper::Method;
 use serde_json::json;
 
-use crate::reply::{Outcome, Refusal, Reply};
+use crate::replies::{Outcome, Reply};
 use crate::request::Request;
 use crate::tokens::TENANT;
 
 /// `/metadata/endpoints`. Version 2019-05-01 gives a list of clouds; those before and after give one.
-pub(crate) fn endpoints(request: &Request<'_>) -> Outcome {
-    if *request.method() != Method::GET {
-        return Err(Refusal::method(request.method()));
-    }
+pub(crate) fn answer(request: &Request<'_>) -> Outcome {
+    request.only(&Method::GET)?;
     let base = request.base_url();
     let cloud = json!({
         "name": "Emulator",
