@@ -93,7 +93,13 @@ impl Requester {
     async fn reset(&self, n: u64, refusals: &AtomicU64) -> bool {
         let url = format!("{}{}/reconnect?api-version=2024-05-01", self.endpoint, backend(n));
         loop {
-            let answer = self.client.post(&url).bearer_auth(&self.token).send().await;
+            let answer = self
+                .client
+                .post(&url)
+                .bearer_auth(&self.token)
+                .header("content-length", 0)
+                .send()
+                .await;
             let Ok(answer) = answer else { return false };
             let status = answer.status();
             let wait = answer
