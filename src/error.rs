@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use engine_core::step::{Known, Step};
 use serde::Serialize;
 
 use crate::target::Target;
@@ -35,41 +36,6 @@ pub enum Category {
     InvalidOperation,
     /// None of the others.
     NotSpecified,
-}
-
-/// One request of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Step {
-    /// PATCH of the backend's settings.
-    Settings,
-    /// POST of the reset.
-    Reset,
-    /// GET of a backend, or of a page of backends.
-    Get,
-}
-
-/// What is known of a step that changes something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum State {
-    /// It was not sent, or each time it was, the service refused it.
-    NotSent,
-    /// It was sent, and whether the service carried it out is unknown.
-    Unknown,
-    /// The service carried it out.
-    Done,
-}
-
-/// What is known of an item's steps; none for a step that it does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Known {
-    /// Of the change of settings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<State>,
-    /// Of the reset.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reset: Option<State>,
 }
 
 /// One entry of `details` in the service's error body.

@@ -1,9 +1,10 @@
 //! An error's JSON for the ABI (`docs/abi.md`, "Error"): a text to display, and typed data to copy.
 
+use engine_core::step::State;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::error::{Detail, Error, State};
+use crate::error::{Detail, Error};
 use crate::target::printable;
 
 impl Error {
@@ -16,11 +17,11 @@ impl Error {
         line += ": ";
         let what = match (self.step, self.known.settings, self.known.reset) {
             (None, ..) => "nothing was sent",
-            (_, Some(State::NotSent), _) => "its settings were not changed and its connection was not reset",
+            (_, Some(State::NotDone), _) => "its settings were not changed and its connection was not reset",
             (_, Some(State::Unknown), _) => {
                 "whether its settings were changed is unknown, and its connection was not reset"
             }
-            (_, Some(State::Done), Some(State::NotSent)) => {
+            (_, Some(State::Done), Some(State::NotDone)) => {
                 "its settings were changed, and its connection was not reset"
             }
             (_, Some(State::Done), Some(State::Unknown)) => {
@@ -29,7 +30,7 @@ impl Error {
             (_, Some(State::Done), Some(State::Done)) => {
                 "its settings were changed and its connection was reset; only reading it afterwards failed"
             }
-            (_, None, Some(State::NotSent)) => "its connection was not reset",
+            (_, None, Some(State::NotDone)) => "its connection was not reset",
             (_, None, Some(State::Unknown)) => "whether its connection was reset is unknown",
             (_, None, Some(State::Done)) => "its connection was reset; only reading it afterwards failed",
             (_, _, None) if target.backend_id.is_none() => "its backends were not read",

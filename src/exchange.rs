@@ -1,9 +1,14 @@
 //! One request and its answer on the wire.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use azure_core::time::{OffsetDateTime, parse_rfc7231};
 use bytes::{Bytes, BytesMut};
+use engine_core::pacer::Remaining;
+use engine_core::reply::NoAnswer;
+use engine_core::retry::MAX_RETRY_AFTER;
+use engine_core::step::Step;
 use once_cell::sync::Lazy;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
@@ -12,10 +17,10 @@ use reqwest::header::{
 use reqwest::{Client, Method, Response};
 use url::Url;
 
-use crate::error::{Category, Error, Step};
+use crate::error::{Category, Error};
 use crate::error_body::ErrorBody;
 use crate::http_client;
-use crate::throttle::Kind;
+use crate::item::Item;
 
 /// The API's version: the newest generally available one that has `reconnect`.
 const QUERY: &str = "api-version=2024-05-01";
@@ -23,9 +28,6 @@ const QUERY: &str = "api-version=2024-05-01";
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
 /// An error of the service's is a few hundred bytes.
 const LARGEST_ERROR: usize = 64 * 1024;
-/// However long an answer asks to wait, things are looked at again after this. Azure Resource Manager's own longest wait
-/// is an hour.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// `AzApiManagement.BackendConnection/<version> (<operating system>; <processor>)`.
 static AGENT: Lazy<HeaderValue> = Lazy::new(|| {
@@ -69,17 +71,19 @@ pub(crate) enum Failure {
     CertificateRejected(String),
     /// The connection broke; whether the service took the request is unknown.
     Broken(String),
+    /// The peer said that it did not process the request.
+    NotProcessed(String),
 }
 
 impl Request {
-    /// The request for one step on the resource at `path`. `body` is given for `Settings` always and for `Reset`
-    /// where a time was asked for.
-    pub fn new(step: Step, endpoint: &Url, path: &str, body: Option<Bytes>) -> Self {
-        let (method, suffix) = match step {
-            Step::Settings => (Method::PATCH, ""),
-            Step::Reset => (Method::POST, "/reconnect"),
-            Step::Get => (Method::GET, ""),
+    /// The request for one step of an item.
+    pub fn new(step: Step, endpoint: &Url, item: &Item) -> Self {
+        let (method, suffix, body) = match step {
+            Step::Settings => (Method::PATCH, "", item.settings_body()),
+            Step::Reset => (Method::POST, "/reconnect", item.reset_body()),
+            Step::Get => (Method::GET, "", None),
         };
+        let path = &*item.path;
         let mut url = endpoint.clone();
         let home = endpoint.path().trim_end_matches('/');
         match path.split_once('?') {
@@ -175,14 +179,33 @@ impl Failure {
             Self::NotConnected(http_client::reason(&error))
         } else if error.is_timeout() {
             Self::TimedOut
+        } else if http_client::is_not_processed(&error) {
+            Self::NotProcessed(http_client::innermost(&error).to_string())
         } else {
             Self::Broken(http_client::innermost(&error).to_string())
         }
     }
 
-    /// True where another try can help.
-    pub fn is_transient(&self) -> bool {
-        !matches!(self, Self::CertificateRejected(_))
+    /// What the core needs to know of it.
+    pub fn kind(&self) -> NoAnswer {
+        match self {
+            Self::TimedOut => NoAnswer::TimedOut,
+            Self::NotConnected(_) => NoAnswer::NotConnected,
+            Self::CertificateRejected(_) => NoAnswer::Untrusted,
+            Self::Broken(_) => NoAnswer::Broken,
+            Self::NotProcessed(_) => NoAnswer::NotProcessed,
+        }
+    }
+
+    /// What happened, for the log.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            Self::TimedOut => "no answer in time",
+            Self::NotConnected(_) => "no connection",
+            Self::CertificateRejected(_) => "the certificate is not trusted",
+            Self::Broken(_) => "the connection broke",
+            Self::NotProcessed(_) => "the connection closed before the request was processed",
+        }
     }
 
     /// The error for a person, once no try is left.
@@ -201,7 +224,7 @@ impl Failure {
                 Category::ConnectionError,
                 format!("No connection to {peer}: {why}."),
             ),
-            Self::Broken(why) => Error::new(
+            Self::Broken(why) | Self::NotProcessed(why) => Error::new(
                 "ConnectionFailed",
                 Category::ConnectionError,
                 format!("The connection to {peer} broke before the answer was complete: {why}."),
@@ -224,33 +247,57 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `Retry-After`: seconds, which is all that Azure Resource Manager uses, or a date, as gateways before it may.
+    /// `Retry-After`: seconds, which is all that Azure Resource Manager uses, or a date, as gateways before it may. Zero
+    /// and a past date ask for nothing: at once, as some gateways have it, the request would only be refused again.
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.header(RETRY_AFTER.as_str())?.trim();
-        if let Ok(seconds) = text.parse::<f64>() {
+        let wait = match text.parse::<f64>() {
             // What is no number of seconds (less than none, or NaN) asks for nothing.
-            return (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())));
+            Ok(seconds) if seconds > 0.0 => Duration::from_secs_f64(seconds.min(MAX_RETRY_AFTER.as_secs_f64())),
+            Ok(_) => return None,
+            Err(_) => {
+                let then = parse_rfc7231(text).ok()?;
+                // By the clock that wrote it, where that is known: ours may be wrong.
+                let written = self.header(DATE.as_str()).and_then(|text| parse_rfc7231(text).ok());
+                let now = written.unwrap_or_else(OffsetDateTime::now_utc);
+                Duration::try_from(then - now).ok()?.min(MAX_RETRY_AFTER)
+            }
+        };
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Tokens that the answer says are left for requests like that of the step.
+    pub fn remaining(&self, step: Step) -> Remaining {
+        let (principal, global) = match step {
+            Step::Get => (
+                "x-ms-ratelimit-remaining-subscription-reads",
+                "x-ms-ratelimit-remaining-subscription-global-reads",
+            ),
+            Step::Settings | Step::Reset => (
+                "x-ms-ratelimit-remaining-subscription-writes",
+                "x-ms-ratelimit-remaining-subscription-global-writes",
+            ),
+        };
+        let number = |name| self.header(name)?.trim().parse().ok();
+        Remaining {
+            principal: number(principal),
+            global: number(global),
         }
-        let then = parse_rfc7231(text).ok()?;
-        // By the clock that wrote it, where that is told: ours may be wrong.
-        let told = self.header(DATE.as_str()).and_then(|text| parse_rfc7231(text).ok());
-        let now = told.unwrap_or_else(OffsetDateTime::now_utc);
-        Some(Duration::try_from(then - now).unwrap_or_default().min(LONGEST_WAIT))
     }
 
-    /// Tokens that the answer says are left in the bucket of that kind.
-    pub fn remaining(&self, kind: Kind) -> Option<u64> {
-        self.header(kind.header())?.trim().parse().ok()
-    }
-
-    /// Whether the token is good, but not for this subscription, which belongs to another tenant. Another token of the
-    /// same account's would be refused here, too, and this one is not elsewhere.
-    pub fn is_of_another_tenant(&self) -> bool {
-        self.status == 401 && self.to_error().code == "InvalidAuthenticationTokenTenant"
+    /// The service's error code; empty where the answer is none of its errors.
+    pub fn code(&self) -> Cow<'static, str> {
+        match self.status {
+            0..400 => Cow::Borrowed(""),
+            _ => Cow::Owned(self.to_error().code),
+        }
     }
 
     /// The error that the answer stands for, whether its body can be read or not.
     pub fn to_error(&self) -> Error {
+        if self.status < 400 {
+            return self.to_undocumented();
+        }
         let told = ErrorBody::read(&self.body);
         let reason = reqwest::StatusCode::from_u16(self.status)
             .ok()
@@ -273,13 +320,15 @@ impl Answer {
         self.sign(error)
     }
 
-    /// The error of a success without what it must bring.
-    pub fn to_invalid_response(&self) -> Error {
-        self.sign(Error::new(
-            "InvalidResponse",
-            Category::InvalidResult,
-            "The service's answer is not the JSON that it documents.",
-        ))
+    /// The error of an answer that is no refusal and not the documented success either: a sign-in page of a proxy, say.
+    fn to_undocumented(&self) -> Error {
+        let what = match self.status {
+            200 => "is not the JSON that the service documents".to_owned(),
+            status => format!("has status {status}, which the service does not document for this request"),
+        };
+        let text =
+            format!("The answer {what}. Check whether a proxy or a sign-in page answers in place of the service.");
+        self.sign(Error::new("InvalidResponse", Category::InvalidResult, text))
     }
 
     /// Adds by what the service finds the answer again.
@@ -323,11 +372,11 @@ mod tests {
     #[test]
     fn the_wait_is_read_as_seconds_or_as_a_date() {
         let seconds = |text| retry_after(&[(RETRY_AFTER, text)]);
-        assert_eq!(seconds("0"), Some(Duration::ZERO));
+        assert_eq!(seconds("0"), None);
         assert_eq!(seconds(" 17 "), Some(Duration::from_secs(17)));
         assert_eq!(seconds("1.5"), Some(Duration::from_millis(1500)));
         for endless in ["3601", "18446744073709551616", "Fri, 31 Dec 9999 23:59:59 GMT"] {
-            assert_eq!(seconds(endless), Some(LONGEST_WAIT), "{endless}");
+            assert_eq!(seconds(endless), Some(MAX_RETRY_AFTER), "{endless}");
         }
         for nonsense in ["", "-1", "soon", "1 s", "NaN", "Wed, 21 Oct"] {
             assert_eq!(seconds(nonsense), None, "{nonsense}");
@@ -339,10 +388,10 @@ mod tests {
     fn a_date_counts_by_the_clock_that_wrote_it() {
         let date = |text| retry_after(&[(RETRY_AFTER, text), (DATE, "Sun, 06 Nov 1994 08:49:37 GMT")]);
         assert_eq!(date("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(date("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
+        assert_eq!(date("Sun, 06 Nov 1994 08:49:07 GMT"), None);
         // Without such a clock, by ours: it is past 1994.
         let past = retry_after(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT")]);
-        assert_eq!(past, Some(Duration::ZERO));
+        assert_eq!(past, None);
     }
 
     #[test]
@@ -357,7 +406,14 @@ mod tests {
         let failure = runtime.block_on(async {
             let environment = crate::environment::Environment::from([]);
             let client = http_client::with_connect_timeout(&environment, Duration::from_millis(1)).expect("a client");
-            let request = Request::new(Step::Reset, &url.parse().expect("a URL"), "/x", None);
+            let subscription = Ok("00000000-0000-0000-0000-000000000001".to_owned());
+            let defaults = crate::item::Defaults {
+                endpoint: Some(&url),
+                subscription: &subscription,
+            };
+            let item = r#"{"resourceGroup":"g","service":"s","backendId":"b"}"#;
+            let item = Item::parse(item, &defaults).expect("an item");
+            let request = Request::new(Step::Reset, &url.parse().expect("a URL"), &item);
             let authorization = HeaderValue::from_static("Bearer x");
             request.send(&client, authorization, Duration::from_secs(3600)).await
         });

@@ -1,11 +1,12 @@
 //! One item of a session, from the JSON of the ABI to what is to be sent. All checks of input are made here, before
 //! anything is queued.
 
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
-use zeroize::Zeroizing;
+use bytes::Bytes;
+use engine_core::step::{Known, Plan};
 
-use crate::error::{Error, Known, Result, State};
+use crate::error::{Error, Result};
 use crate::json::{self, Json, Text};
 use crate::resource_id::{BackendRef, ServiceRef};
 use crate::settings::Settings;
@@ -43,13 +44,13 @@ struct Input<'a> {
 pub(crate) struct Item {
     pub action: Action,
     /// The encoded path of the backend (`List`: of the page, with its query), from the endpoint's root.
-    pub path: Arc<str>,
+    pub path: Box<str>,
     /// Which subscription's throttle it counts against, in lower case.
     pub subscription: Box<str>,
     /// Seconds until the reset; none: the service's default.
     pub after: Option<u32>,
-    /// The PATCH's body, where settings are to be changed.
-    pub settings: Option<Zeroizing<Vec<u8>>>,
+    /// The PATCH's body, where settings are to be changed; taken out once it is not needed any more.
+    settings: Option<Mutex<Option<Bytes>>>,
     /// Read the backend after the reset.
     pub pass_thru: bool,
 }
@@ -94,19 +95,36 @@ impl Item {
                 path: place.path.into(),
                 subscription: place.subscription.into_boxed_str(),
                 after,
-                settings: settings.map(|settings| settings.to_body()),
+                // The bytes stay in the memory that is wiped when the last one to use them is done.
+                settings: settings.map(|settings| Mutex::new(Some(Bytes::from_owner(settings.to_body())))),
                 pass_thru: input.pass_thru.unwrap_or(false),
             })
         };
         checked().map_err(|error: Error| error.about(input.target(), input.nothing_sent()))
     }
 
-    /// What is known of the steps before the first request.
-    pub fn known(&self) -> Known {
-        Known {
-            settings: self.settings.as_ref().map(|_| State::NotSent),
-            reset: (self.action == Action::Reset).then_some(State::NotSent),
+    /// The requests that the item needs.
+    pub fn plan(&self) -> Plan {
+        plan(self.action, self.settings.is_some(), self.pass_thru)
+    }
+
+    /// The body of the PATCH.
+    pub fn settings_body(&self) -> Option<Bytes> {
+        let body = self.settings.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        body.clone()
+    }
+
+    /// Lets go of the PATCH's body, which may hold secrets.
+    pub fn forget_settings(&self) {
+        if let Some(settings) = &self.settings {
+            settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
+    }
+
+    /// The body of the reset; none where the service's own default of the time is wanted.
+    pub fn reset_body(&self) -> Option<Bytes> {
+        let seconds = self.after?;
+        Some(format!(r#"{{"properties":{{"after":"PT{seconds}S"}}}}"#).into())
     }
 
     /// Reads and checks an item as [`Item::parse`] does, for a session that has a subscription.
@@ -131,6 +149,16 @@ impl Item {
             })
         };
         checked().map_err(|error: Error| error.about(input.target(), input.nothing_sent()))
+    }
+}
+
+/// The requests that an action needs.
+fn plan(action: Action, settings: bool, pass_thru: bool) -> Plan {
+    let reset = action == Action::Reset;
+    Plan {
+        settings: reset && settings,
+        reset,
+        get: !reset || pass_thru,
     }
 }
 
@@ -199,11 +227,11 @@ impl<'a> Input<'a> {
     }
 
     fn nothing_sent(&self) -> Known {
-        let is_reset = self.action.unwrap_or_default() == Action::Reset;
-        Known {
-            settings: self.settings.filter(|_| is_reset).map(|_| State::NotSent),
-            reset: is_reset.then_some(State::NotSent),
-        }
+        Known::nothing_done(plan(
+            self.action.unwrap_or_default(),
+            self.settings.is_some(),
+            self.pass_thru.unwrap_or(false),
+        ))
     }
 
     fn place(&self, defaults: &Defaults) -> Result<Place> {

@@ -3,8 +3,8 @@
 //! A session takes items, sends their requests to Azure Resource Manager and gives their results in input order.
 //! `docs/design.md` draws the parts; the way of one item through them is:
 //!
-//! [`ffi`] → `session` → `item`, `resource_id`, `settings` (checks) → `session::lanes`, `throttle` (when to send) →
-//! `session::worker`, `exchange`, `retry` (sending) → `session::order`, `session::event` (results) → [`ffi`].
+//! [`ffi`] → `session` → `item`, `resource_id`, `settings` (checks) → the core (what to send, and when) →
+//! `session::driver`, `exchange` (sending) → the core (what the answer means) → `session::event` (results) → [`ffi`].
 //!
 //! `environment`, `cloud`, `subscription`, `tuning`, `credential` and `http_client` say who is calling, where to, and how.
 
@@ -27,13 +27,11 @@ mod json;
 #[allow(unsafe_code)]
 mod os;
 mod resource_id;
-mod retry;
 mod runtime;
 mod secret;
 mod session;
 mod settings;
 mod subscription;
 mod target;
-mod throttle;
 mod trace;
 mod tuning;

@@ -311,7 +311,7 @@ fn progress_has_names() {
     assert_eq!(session.cancel(), Status::OK);
     let end = session.progress();
     assert_eq!(
-        (end.cancelled, end.cancelled_not_sent, end.cancelled_unknown),
+        (end.cancelled, end.cancelled_not_done, end.cancelled_unknown),
         (1, 1, 0)
     );
     assert_eq!(end.first_pending, Some(pending), "the first cancelled one");
@@ -729,7 +729,7 @@ fn a_refused_token_ends_the_session_and_sends_nothing() {
     assert_eq!(rest.len(), 3);
     for (number, result) in rest.iter().enumerate() {
         assert_eq!(result.number, number as u64);
-        assert_eq!(result.json, cancelled("notSent"));
+        assert_eq!(result.json, cancelled("notDone"));
     }
     assert_eq!(session.offer(&item(4), NOW), Status::INVALID_STATE);
     assert!(emulator.journal().is_empty());
@@ -813,14 +813,14 @@ fn cancel_takes_effect_at_once_in_a_stalled_request() {
         [
             succeeded,
             cancelled("unknown"),
-            cancelled("notSent"),
-            cancelled("notSent")
+            cancelled("notDone"),
+            cancelled("notDone")
         ]
     );
     let end = session.progress();
     assert_eq!((end.submitted, end.delivered, end.succeeded, end.failed), (4, 4, 1, 0));
     assert_eq!(
-        (end.cancelled, end.cancelled_not_sent, end.cancelled_unknown),
+        (end.cancelled, end.cancelled_not_done, end.cancelled_unknown),
         (3, 2, 1)
     );
     assert_eq!((end.in_flight, end.queued), (0, 0));
@@ -848,7 +848,7 @@ fn cancel_takes_effect_at_once_while_the_throttle_is_waited_for() {
     assert!(session.progress().wait_ms > 0);
     assert_eq!(session.cancel(), Status::OK);
     let events = [before, session.rest_at_once()].concat();
-    assert_eq!(outcomes(&events)[2..], vec![cancelled("notSent"); 7]);
+    assert_eq!(outcomes(&events)[2..], vec![cancelled("notDone"); 7]);
     assert_eq!(session.progress().waiting, 0);
 }
 
@@ -887,7 +887,7 @@ fn an_item_whose_settings_were_changed_counts_as_sent() {
         (
             end.cancelled_settings_done,
             end.cancelled_unknown,
-            end.cancelled_not_sent
+            end.cancelled_not_done
         ),
         (0, 1, 0)
     );

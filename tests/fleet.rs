@@ -312,6 +312,8 @@ mod window {
             assert!(taken < 1000, "there is no end of the room");
         }
         assert_eq!(session.offer(&item(1), NOW), Status::PENDING);
+        // Without answers the window fills slowly.
+        session.events_until(|| session.progress().in_flight == 4);
         let progress = session.progress();
         assert_eq!(
             (progress.submitted, progress.in_flight),
@@ -442,7 +444,9 @@ mod faults {
                 "{}",
                 result.text
             );
-            assert_eq!(result.error()["data"]["Attempts"], 2);
+            // A try that an outage of the connection took with it costs the item nothing.
+            let attempts = result.error()["data"]["Attempts"].as_u64().expect("a number");
+            assert!((2..10).contains(&attempts), "{}", result.text);
         }
     }
 

@@ -182,7 +182,7 @@ fn an_error_has_typed_data_and_a_text_to_display() {
         ("BackendId", json!("missing")),
         ("ServiceName", json!("contoso")),
         ("ResourceGroupName", json!("Api-Default-WestUS")),
-        ("ResetState", json!("notSent")),
+        ("ResetState", json!("notDone")),
         ("ResetDone", json!(false)),
         ("SettingsChanged", json!(false)),
     ];
@@ -201,7 +201,7 @@ fn an_error_has_typed_data_and_a_text_to_display() {
     assert_eq!(error["message"], message);
     let expected = json!({
         "Code": "InvalidTimeUntilReset", "BackendId": "1", "ServiceName": "contoso", "ResourceGroupName": "Api-Default-WestUS",
-        "Attempts": 0, "SettingsState": "notSent", "ResetState": "notSent", "SettingsChanged": false, "ResetDone": false,
+        "Attempts": 0, "SettingsState": "notDone", "ResetState": "notDone", "SettingsChanged": false, "ResetDone": false,
     });
     assert_eq!(error["data"], expected);
 }

@@ -189,11 +189,12 @@ fn memory_holds(process: u32, text: &[u8]) -> bool {
 }
 
 /// Runs a session in a program of its own, up to where it is freed, and gives the program to `look`.
-fn after_a_session(program: &Program, variables: &[(&str, String)], look: impl FnOnce(u32)) {
+fn after_a_session(variables: &[(&str, String)], look: impl FnOnce(u32)) {
     let block: String = variables
         .iter()
         .map(|(name, value)| format!("{name}={value}\0"))
         .collect();
+    let program = Program::compile("tests/abi/wiped.c");
     let mut child = program
         .command()
         .args([backend_id(1, 1), block.len().to_string()])
@@ -229,6 +230,7 @@ fn identity_stage() -> (TestEmulator, Vec<(&'static str, String)>) {
         backends: 1,
         tls: true,
         check_issued_tokens: true,
+        token_lifetime: Duration::from_secs(3),
         ..Config::default()
     });
     let mut variables = emulator.environment();
@@ -239,7 +241,6 @@ fn identity_stage() -> (TestEmulator, Vec<(&'static str, String)>) {
 
 #[test]
 fn the_environments_secrets_are_wiped_when_the_session_is_freed() {
-    let program = Program::compile("tests/abi/wiped.c");
     let (_emulator, mut variables) = identity_stage();
     let (secret, unused) = ("Client%Secret+0123456789abcdef", "Password~0123456789abcdef");
     variables.extend([
@@ -247,29 +248,20 @@ fn the_environments_secrets_are_wiped_when_the_session_is_freed() {
         ("AZURE_CLIENT_ID", "44444444-4444-4444-4444-444444444444".to_owned()),
         ("AZURE_CLIENT_SECRET", secret.to_owned()),
         ("SOME_PASSWORD", unused.to_owned()),
-        (
-            "HTTPS_PROXY",
-            "http://somebody:Proxy-0123456789abcdef@127.0.0.1:1".to_owned(),
-        ),
-        ("NO_PROXY", "127.0.0.1".to_owned()),
     ]);
-    after_a_session(&program, &variables, |process| {
+    after_a_session(&variables, |process| {
         let encoded = "Client%25Secret%2B0123456789abcdef";
-        // The base64 of `somebody:Proxy-0123456789abcdef`, but for its last bytes.
-        let proxy = ["Proxy-0123456789abcdef", "c29tZWJvZHk6UHJveHktMDEyMzQ1Njc4OWFi"];
-        assert_wiped(process, &[secret, encoded, unused], Duration::from_secs(10));
-        assert_wiped(process, &proxy, Duration::from_secs(10));
+        assert_wiped(process, &[secret, encoded, unused], Duration::from_secs(2));
     });
 }
 
 #[test]
 fn a_token_is_wiped_when_it_ends() {
-    let program = Program::compile("tests/abi/wiped.c");
     let (emulator, mut variables) = identity_stage();
-    let token = emulator.issue_token(Duration::from_secs(8));
+    let token = emulator.issue_token(Duration::from_secs(4));
     let answer = format!(
         "{{\"accessToken\":\"{token}\",\"expires_on\":{},\"tokenType\":\"Bearer\"}}",
-        in_seconds(8)
+        in_seconds(4)
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
     write_script(&folder.path().join("az"), &format!("echo '{answer}'\n"));
@@ -277,10 +269,10 @@ fn a_token_is_wiped_when_it_ends() {
         ("PATH", folder.path().display().to_string()),
         ("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential".to_owned()),
     ]);
-    after_a_session(&program, &variables, |process| {
+    after_a_session(&variables, |process| {
         assert!(memory_holds(process, token.as_bytes()), "the next session would use it");
         let signature = token.rsplit('.').next().expect("a part");
-        assert_wiped(process, &[token.as_str(), signature], Duration::from_secs(20));
+        assert_wiped(process, &[token.as_str(), signature], Duration::from_secs(6));
     });
 }
 

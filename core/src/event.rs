@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::step::{Known, Plan, Step};
+use crate::step::{Known, Step};
 
 /// How an item ended. `R` is what the shell knows of the reply that decided it.
 #[derive(Debug, Clone)]
@@ -16,13 +16,8 @@ pub enum Outcome<R> {
     },
     /// A step failed for good.
     Failed(Failure<R>),
-    /// The session ended before the item did.
-    Cancelled {
-        /// What is known about its steps.
-        known: Known,
-        /// Which steps it has.
-        plan: Plan,
-    },
+    /// The session ended before the item did; what is known about its steps.
+    Cancelled(Known),
 }
 
 /// How an item failed.
@@ -43,8 +38,6 @@ pub struct FailedRequest {
     pub attempts: u32,
     /// What is known about the item's steps.
     pub known: Known,
-    /// Which steps the item has.
-    pub plan: Plan,
 }
 
 /// Why a session ends before its items do.

@@ -12,27 +12,27 @@ pub const MAX_OUTAGE: Duration = Duration::from_secs(600);
 const FIRST_PROBE_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PROBE_PAUSE: Duration = Duration::from_secs(5);
 
+/// An outage.
 #[derive(Debug)]
-enum State {
-    /// No answer of any status has come yet.
-    NeverReached { attempts: u32, next: Option<Instant> },
-    /// Answers come. The items of the latest requests without one, oldest first.
-    Up { unanswered: Vec<u64> },
-    /// Requests have stopped being answered.
-    Down {
-        since: Instant,
-        next_probe: Instant,
-        pause: Duration,
-        /// The item whose request is the probe in flight.
-        probe: Option<u64>,
-    },
+struct Down {
+    since: Instant,
+    next_probe: Instant,
+    pause: Duration,
+    /// The item whose request is the probe in flight.
+    probe: Option<u64>,
 }
 
 /// The endpoint's health, as one session sees it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Health {
-    state: State,
     last_answer: Option<Instant>,
+    /// Connections that could not be made before the first answer.
+    first_attempts: u32,
+    /// When the next of those may be tried.
+    next_attempt: Option<Instant>,
+    /// The items of the latest requests without an answer, oldest first, since the last answer.
+    unanswered: Vec<u64>,
+    down: Option<Down>,
 }
 
 /// What a reply changes.
@@ -49,83 +49,52 @@ pub(crate) enum Change {
 }
 
 impl Health {
-    pub fn new() -> Self {
-        Self {
-            state: State::NeverReached {
-                attempts: 0,
-                next: None,
-            },
-            last_answer: None,
-        }
-    }
-
     /// An answer of any status came.
     pub fn answered(&mut self, now: Instant) -> Change {
         self.last_answer = Some(now);
-        match &mut self.state {
-            State::Up { unanswered } => {
-                unanswered.clear();
-                Change::None
-            }
-            State::NeverReached { .. } => {
-                self.state = State::Up { unanswered: Vec::new() };
-                Change::None
-            }
-            State::Down { since, .. } => {
-                let lasted = now.saturating_duration_since(*since);
-                self.state = State::Up { unanswered: Vec::new() };
-                Change::Up(lasted)
-            }
+        self.next_attempt = None;
+        self.unanswered.clear();
+        match self.down.take() {
+            Some(down) => Change::Up(now.saturating_duration_since(down.since)),
+            None => Change::None,
         }
     }
 
-    /// A request of that item ended without an answer.
-    pub fn unanswered(&mut self, item: u64, now: Instant) -> Change {
-        match &mut self.state {
-            State::NeverReached { attempts, next } => {
-                *next = Some(now + FIRST_PROBE_PAUSE * 2u32.pow((*attempts).min(8)));
-                *attempts += 1;
-                if *attempts >= MAX_FIRST_ATTEMPTS {
-                    return Change::Unreachable;
-                }
-                Change::None
+    /// A request of that item ended without an answer; `connected` says whether there was a connection.
+    pub fn unanswered(&mut self, item: u64, connected: bool, now: Instant) -> Change {
+        if let Some(down) = &mut self.down {
+            if down.probe == Some(item) {
+                down.probe = None;
+                down.next_probe = now + down.pause;
+                down.pause = (down.pause * 2).min(MAX_PROBE_PAUSE);
             }
-            State::Up { unanswered } => {
-                if unanswered.len() < OUTAGE_AFTER || unanswered.iter().all(|known| *known == item) {
-                    unanswered.push(item);
-                }
-                let several = unanswered.iter().any(|known| *known != item);
-                if unanswered.len() < OUTAGE_AFTER || !several {
-                    return Change::None;
-                }
-                let spent = std::mem::take(unanswered);
-                self.state = State::Down {
-                    since: self.last_answer.unwrap_or(now),
-                    next_probe: now,
-                    pause: FIRST_PROBE_PAUSE,
-                    probe: None,
-                };
-                Change::Down(spent)
-            }
-            State::Down {
-                probe,
-                next_probe,
-                pause,
-                ..
-            } => {
-                if *probe == Some(item) {
-                    *probe = None;
-                    *next_probe = now + *pause;
-                    *pause = (*pause * 2).min(MAX_PROBE_PAUSE);
-                }
-                Change::None
-            }
+            return Change::None;
         }
+        if !connected && !self.was_reached() {
+            self.next_attempt = Some(now + FIRST_PROBE_PAUSE * 2u32.pow(self.first_attempts));
+            self.first_attempts += 1;
+            let spent = self.first_attempts >= MAX_FIRST_ATTEMPTS;
+            return if spent { Change::Unreachable } else { Change::None };
+        }
+        if self.unanswered.len() < OUTAGE_AFTER {
+            self.unanswered.push(item);
+        }
+        let several = self.unanswered.iter().any(|known| *known != item);
+        if self.unanswered.len() < OUTAGE_AFTER || !several {
+            return Change::None;
+        }
+        self.down = Some(Down {
+            since: self.last_answer.unwrap_or(now),
+            next_probe: now,
+            pause: FIRST_PROBE_PAUSE,
+            probe: None,
+        });
+        Change::Down(std::mem::take(&mut self.unanswered))
     }
 
     /// True in an outage.
     pub fn is_down(&self) -> bool {
-        matches!(self.state, State::Down { .. })
+        self.down.is_some()
     }
 
     /// True once an answer of any status came.
@@ -135,44 +104,35 @@ impl Health {
 
     /// How many requests may go out beside those in flight, as far as the health is concerned.
     pub fn places(&self, in_flight: usize, now: Instant) -> usize {
-        match &self.state {
-            State::Up { .. } => usize::MAX,
-            State::NeverReached { next: None, .. } => (MAX_FIRST_ATTEMPTS as usize).saturating_sub(in_flight),
-            State::NeverReached { next: Some(next), .. } => usize::from(in_flight == 0 && *next <= now),
-            State::Down { next_probe, probe, .. } => usize::from(probe.is_none() && *next_probe <= now),
+        match (&self.down, self.next_attempt) {
+            (Some(down), _) => usize::from(down.probe.is_none() && down.next_probe <= now),
+            (None, Some(next)) => usize::from(in_flight == 0 && next <= now),
+            (None, None) => usize::MAX,
         }
     }
 
     /// A request of that item goes out.
     pub fn sent(&mut self, item: u64) {
-        if let State::Down { probe, .. } = &mut self.state {
-            *probe = Some(item);
+        if let Some(down) = &mut self.down {
+            down.probe = Some(item);
         }
     }
 
     /// When the health alone changes what may be done: the next probe, or the end of the session.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        match &self.state {
-            State::Down {
-                since,
-                next_probe,
-                probe,
-                ..
-            } => {
-                let end = *since + MAX_OUTAGE;
-                let waits = probe.is_none() && *next_probe > now;
-                Some(if waits { end.min(*next_probe) } else { end })
+        match &self.down {
+            Some(down) => {
+                let end = down.since + MAX_OUTAGE;
+                let waits = down.probe.is_none() && down.next_probe > now;
+                Some(if waits { end.min(down.next_probe) } else { end })
             }
-            State::NeverReached { next, .. } => next.filter(|next| *next > now),
-            State::Up { .. } => None,
+            None => self.next_attempt.filter(|next| *next > now),
         }
     }
 
     /// How long the outage has lasted; none where there is none.
     pub fn outage(&self, now: Instant) -> Option<Duration> {
-        match &self.state {
-            State::Down { since, .. } => Some(now.saturating_duration_since(*since)),
-            _ => None,
-        }
+        let down = self.down.as_ref()?;
+        Some(now.saturating_duration_since(down.since))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::reply::Reply;
 use crate::retry::{self, Meaning};
-use crate::step::{Known, Plan, State, Step};
+use crate::step::{Known, Plan, Step};
 
 /// An item between submit and its end.
 #[derive(Debug, Clone)]
@@ -66,18 +66,13 @@ impl Job {
             reported_attempts: 0,
             free_resends: 0,
             renewed: false,
-            known: Known::default(),
+            known: Known::nothing_done(plan),
         }
     }
 
     /// The request that comes next.
     pub fn step(&self) -> Step {
         self.step
-    }
-
-    /// Which steps the item has.
-    pub fn plan(&self) -> Plan {
-        self.plan
     }
 
     /// What is known about the steps.
@@ -155,9 +150,7 @@ impl Job {
     }
 
     fn go_on(&mut self) -> Next {
-        if let Some(state) = self.known.state_mut(self.step) {
-            *state = State::Done;
-        }
+        self.known.done(self.step);
         if self.step == Step::Reset || !self.plan.reset {
             self.reported_attempts = self.attempts;
         }

@@ -12,11 +12,11 @@ use crate::buckets::Buckets;
 use crate::event::{Event, FailedRequest, Failure, Fatal, Outcome};
 use crate::health::{Change, Health, MAX_OUTAGE};
 use crate::job::{Circumstances, Job, Next};
-use crate::pacer::{Kind, Permit, Verdict};
+use crate::pacer::{Kind, Permit, Verdict, Wait};
 use crate::progress::{Counts, Progress, WaitReason};
 use crate::queues::{Caller, Cleared, LaneId, Queues};
 use crate::reorder::{Flight, Reorder, Slot};
-use crate::reply::Reply;
+use crate::reply::{NoAnswer, Reply};
 use crate::retry::MAX_RETRY_AFTER;
 use crate::step::{Plan, Step};
 
@@ -73,8 +73,8 @@ pub enum Then {
     Ignored,
     /// The item's next request.
     GoOn,
-    /// The same request again, when its limits permit it.
-    Again,
+    /// The same request again, when its limits permit it: after this long, as far as is known.
+    Again(Duration),
     /// The same request again, not before this long.
     AgainAfter(Duration),
     /// The token must be replaced; then the same request again.
@@ -121,7 +121,7 @@ impl<T: Clone, R: Clone> Machine<T, R> {
             queues: Queues::default(),
             reorder: Reorder::new(config.quiet),
             delayed: BTreeSet::new(),
-            health: Health::new(),
+            health: Health::default(),
             notices: VecDeque::new(),
             random: fastrand::Rng::with_seed(config.seed),
             began: None,
@@ -139,13 +139,13 @@ impl<T: Clone, R: Clone> Machine<T, R> {
 
     /// Whether another item may be submitted now.
     pub fn has_room(&self) -> bool {
-        self.reorder.len() < MAX_UNDELIVERED && self.queues.ready() < READY_PER_WINDOW * self.window
+        self.reorder.len() < MAX_UNDELIVERED && self.queues.unlimited() < READY_PER_WINDOW * self.window
     }
 
     /// Whether half of the room is free: a shell that woke its caller for each free place would switch threads for
     /// every item.
     pub fn has_much_room(&self) -> bool {
-        self.reorder.len() < MAX_UNDELIVERED && self.queues.ready() <= READY_PER_WINDOW * self.window / 2
+        self.reorder.len() < MAX_UNDELIVERED && self.queues.unlimited() <= READY_PER_WINDOW * self.window / 2
     }
 
     /// Takes an item, and gives its index. The shell asks [`Self::has_room`] first.
@@ -184,9 +184,8 @@ impl<T: Clone, R: Clone> Machine<T, R> {
                 }
                 slot.job.abandoned();
             }
-            let (known, plan) = (slot.job.known(), slot.job.plan());
-            self.counts.cancel(known);
-            Outcome::Cancelled { known, plan }
+            self.counts.cancel(slot.job.known());
+            Outcome::Cancelled(slot.job.known())
         });
         self.in_flight = 0;
         self.queues.clear();
@@ -327,7 +326,6 @@ impl<T: Clone, R: Clone> Machine<T, R> {
                 step: job.step(),
                 attempts: job.attempts(false),
                 known: job.known(),
-                plan: job.plan(),
             }),
         };
         let next = match next {
@@ -339,7 +337,12 @@ impl<T: Clone, R: Clone> Machine<T, R> {
             Next::Again | Next::Renew => {
                 self.counts.retries += 1;
                 self.queues.push_begun(lane, index);
-                if next == Next::Renew { Then::Renew } else { Then::Again }
+                if next == Next::Renew {
+                    Then::Renew
+                } else {
+                    let until = self.queues.limited_until(lane, now);
+                    Then::Again(until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now)))
+                }
             }
             Next::AgainAfter(pause) => {
                 self.counts.retries += 1;
@@ -405,7 +408,7 @@ impl<T: Clone, R: Clone> Machine<T, R> {
     fn tell_health(&mut self, reply: &Reply, index: u64, now: Instant) -> bool {
         let change = match reply {
             Reply::Answer(_) => self.health.answered(now),
-            Reply::NoAnswer(_) => self.health.unanswered(index, now),
+            Reply::NoAnswer(why) => self.health.unanswered(index, *why != NoAnswer::NotConnected, now),
         };
         match change {
             Change::None => {}
@@ -430,6 +433,11 @@ impl<T: Clone, R: Clone> Machine<T, R> {
             _ => self.counts.failed += 1,
         }
         self.reorder.end(index, outcome, bytes);
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
     /// True when an event waits to be taken.
@@ -473,8 +481,12 @@ impl<T: Clone, R: Clone> Machine<T, R> {
         let delayed = self.delayed.first().map(|(due, _)| *due);
         let (reason, until) = if outage.is_some() {
             (Some(WaitReason::Outage), self.health.due(now))
-        } else if throttled.items > 0 {
-            (Some(WaitReason::Throttle), throttled.first)
+        } else if let Some((until, wait)) = throttled.first {
+            let reason = match wait {
+                Wait::Throttle => WaitReason::Throttle,
+                Wait::RetryAfter => WaitReason::RetryAfter,
+            };
+            (Some(reason), Some(until))
         } else if delayed.is_some() && self.in_flight == 0 {
             (Some(WaitReason::RetryAfter), delayed)
         } else {

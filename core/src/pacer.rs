@@ -9,6 +9,7 @@
 
 mod hidden;
 mod outstanding;
+mod pace;
 mod pause;
 mod shown;
 
@@ -74,6 +75,8 @@ pub enum Wait {
 
 /// Requests in flight before the first answer. Several processes may start at once, and none knows of the others.
 const FIRST_WINDOW: usize = 2;
+/// Requests in flight at first when a refusal is put to the test: enough to tell a stray one from a limit.
+const TEST_WINDOW: usize = 12;
 /// As many in flight as this need no warm-up any more.
 const WARM: usize = 1 << 12;
 /// Should the answers that the warm-up waits for not come, one more request goes out after each such time.
@@ -183,7 +186,7 @@ impl Pacer {
                 if let Some(how) = self.pause.accepted(number, sent, oldest)
                     && self.hidden.resume(how)
                 {
-                    self.window = FIRST_WINDOW;
+                    self.window = self.window.min(TEST_WINDOW);
                 }
                 self.hidden.accepted(now);
             }

@@ -35,22 +35,14 @@ impl Counts {
     /// Counts a cancelled item.
     pub(crate) fn cancel(&mut self, known: Known) {
         self.cancelled += 1;
-        let count = match known {
-            Known { reset: State::Done, .. } => &mut self.cancelled_reset_done,
-            Known {
-                reset: State::Unknown, ..
-            }
-            | Known {
-                settings: State::Unknown,
-                ..
-            } => &mut self.cancelled_unknown,
-            Known {
-                settings: State::Done, ..
-            } => &mut self.cancelled_settings_done,
-            Known {
-                settings: State::NotDone,
-                reset: State::NotDone,
-            } => &mut self.cancelled_not_done,
+        let count = if [known.settings, known.reset].contains(&Some(State::Unknown)) {
+            &mut self.cancelled_unknown
+        } else if known.reset == Some(State::Done) {
+            &mut self.cancelled_reset_done
+        } else if known.settings == Some(State::Done) {
+            &mut self.cancelled_settings_done
+        } else {
+            &mut self.cancelled_not_done
         };
         *count += 1;
     }

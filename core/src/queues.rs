@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::buckets::{Bucket, BucketKey, Buckets};
-use crate::pacer::{Kind, Permit};
+use crate::pacer::{Kind, Permit, Wait};
 
 pub(crate) type LaneId = u32;
 
@@ -15,8 +15,9 @@ enum Standing {
     Empty,
     /// In the rotation.
     Ready,
-    /// Out of the rotation until its pacer may permit a request.
-    Blocked(Instant),
+    /// Out of the rotation until its pacer may permit a request; whether a limit is the reason, or merely an answer that
+    /// the pacer awaits.
+    Blocked { until: Instant, limited: bool },
 }
 
 struct Lane {
@@ -56,8 +57,10 @@ pub(crate) struct Queues {
     blocked: BTreeSet<(Instant, LaneId)>,
     /// Items in lanes of the rotation.
     ready: usize,
-    /// Items in blocked lanes.
-    blocked_items: usize,
+    /// Items in lanes that a limit blocks.
+    limited: usize,
+    /// Items in lanes whose pacer awaits an answer.
+    awaiting: usize,
 }
 
 /// An item that its limits have let through.
@@ -118,7 +121,8 @@ impl Queues {
                 self.ready += 1;
             }
             Standing::Ready => self.ready += 1,
-            Standing::Blocked(_) => self.blocked_items += 1,
+            Standing::Blocked { limited: true, .. } => self.limited += 1,
+            Standing::Blocked { limited: false, .. } => self.awaiting += 1,
         }
     }
 
@@ -141,9 +145,10 @@ impl Queues {
                 };
                 caller.buckets.get(key, now)
             });
-            let permitted = bucket.at(now).try_send(now);
-            match permitted {
+            let mut pacer = bucket.at(now);
+            match pacer.try_send(now) {
                 Ok(permit) => {
+                    drop(pacer);
                     let index = lane.begun.pop_first().or_else(|| lane.fresh.pop_front());
                     let index = index.expect("a lane in the rotation is not empty");
                     self.ready -= 1;
@@ -159,9 +164,11 @@ impl Queues {
                     });
                 }
                 Err(until) => {
-                    lane.standing = Standing::Blocked(until);
+                    let limited = pacer.is_limiting(now);
+                    drop(pacer);
+                    lane.standing = Standing::Blocked { until, limited };
                     self.ready -= lane.len();
-                    self.blocked_items += lane.len();
+                    *(if limited { &mut self.limited } else { &mut self.awaiting }) += lane.len();
                     self.blocked.insert((until, id));
                 }
             }
@@ -189,7 +196,7 @@ impl Queues {
 
     /// The lane's pacer has news: whether its items still have to wait is asked anew.
     pub fn reconsider(&mut self, id: LaneId) {
-        if let Standing::Blocked(until) = self.lanes[id as usize].standing {
+        if let Standing::Blocked { until, .. } = self.lanes[id as usize].standing {
             self.unblock(until, id);
         }
     }
@@ -207,9 +214,10 @@ impl Queues {
     fn unblock(&mut self, until: Instant, id: LaneId) {
         self.blocked.remove(&(until, id));
         let lane = &mut self.lanes[id as usize];
+        let limited = matches!(lane.standing, Standing::Blocked { limited: true, .. });
         lane.standing = Standing::Ready;
         self.ready += lane.len();
-        self.blocked_items -= lane.len();
+        *(if limited { &mut self.limited } else { &mut self.awaiting }) -= lane.len();
         self.rotation.push_back(id);
     }
 
@@ -218,14 +226,25 @@ impl Queues {
         self.blocked.first().map(|(until, _)| *until)
     }
 
+    /// When the limits of a lane let the next request through, where they hold it back.
+    pub fn limited_until(&self, lane: LaneId, now: Instant) -> Option<Instant> {
+        let bucket = self.bucket(lane)?.lock_for_reading();
+        bucket.limited_until(now).map(|(until, _)| until)
+    }
+
     /// Items that could be sent as far as is known.
     pub fn ready(&self) -> usize {
         self.ready
     }
 
+    /// Items that no limit holds back.
+    pub fn unlimited(&self) -> usize {
+        self.ready + self.awaiting
+    }
+
     /// Items that are queued in all.
     pub fn len(&self) -> usize {
-        self.ready + self.blocked_items
+        self.ready + self.awaiting + self.limited
     }
 
     /// Items that wait for limits known to hold them back, the first moment at which one may be let through, and the
@@ -236,11 +255,11 @@ impl Queues {
             let lane = &self.lanes[id as usize];
             let Some(bucket) = &lane.bucket else { continue };
             let bucket = bucket.lock_for_reading();
-            if !bucket.is_limiting(now) {
+            let Some((_, wait)) = bucket.limited_until(now) else {
                 continue;
-            }
+            };
             throttled.items += lane.len();
-            throttled.first.get_or_insert(until);
+            throttled.first.get_or_insert((until, wait));
             if let Some(rate) = bucket.rate().filter(|rate| *rate > 0.0) {
                 let wait = until.saturating_duration_since(now).as_secs_f64();
                 let needed = (lane.len() as f64 / rate).max(wait);
@@ -260,7 +279,8 @@ impl Queues {
         self.rotation.clear();
         self.blocked.clear();
         self.ready = 0;
-        self.blocked_items = 0;
+        self.awaiting = 0;
+        self.limited = 0;
     }
 }
 
@@ -268,7 +288,7 @@ impl Queues {
 #[derive(Debug, Default)]
 pub(crate) struct Throttled {
     pub items: usize,
-    pub first: Option<Instant>,
+    pub first: Option<(Instant, Wait)>,
     /// In seconds.
     pub time_left: Option<f64>,
 }

@@ -1,7 +1,10 @@
 //! The requests that an item needs, and what is known about each.
 
-/// One request of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use serde::Serialize;
+
+/// One request of an item. Serialised, it is the `Step` of the ABI's errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Step {
     /// PATCH of the backend's settings.
     Settings,
@@ -11,8 +14,9 @@ pub enum Step {
     Get,
 }
 
-/// What is known about a step that changes something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What is known about a step that changes something. Serialised, it is a state of the ABI's errors and results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum State {
     /// No request went out, or the service refused every one that did.
     #[default]
@@ -54,22 +58,38 @@ impl Plan {
     }
 }
 
-/// What is known about both steps that change something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What is known about the steps that change something; none for one that the item does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Known {
     /// The settings.
-    pub settings: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<State>,
     /// The reset.
-    pub reset: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset: Option<State>,
 }
 
 impl Known {
-    /// The state of a step; none for one that changes nothing.
-    pub fn state_mut(&mut self, step: Step) -> Option<&mut State> {
+    /// Before anything was sent.
+    pub fn nothing_done(plan: Plan) -> Self {
+        Self {
+            settings: plan.settings.then_some(State::NotDone),
+            reset: plan.reset.then_some(State::NotDone),
+        }
+    }
+
+    fn state_mut(&mut self, step: Step) -> Option<&mut State> {
         match step {
-            Step::Settings => Some(&mut self.settings),
-            Step::Reset => Some(&mut self.reset),
+            Step::Settings => self.settings.as_mut(),
+            Step::Reset => self.reset.as_mut(),
             Step::Get => None,
+        }
+    }
+
+    /// Notes that the service accepted the step.
+    pub fn done(&mut self, step: Step) {
+        if let Some(state) = self.state_mut(step) {
+            *state = State::Done;
         }
     }
 

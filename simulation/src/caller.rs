@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use engine_core::event::{Event, Fatal, Outcome};
 use engine_core::machine::Machine;
+use engine_core::renewal::Renewal;
 use engine_core::step;
 
 use crate::plan::{Pace, Plan};
@@ -30,9 +31,9 @@ pub(crate) struct Session {
     pub cancelled: bool,
     pub finished: bool,
     pub in_flight: usize,
-    /// The token's end, while there is a token.
-    pub token: Option<Token>,
-    pub fetching: bool,
+    pub tokens: Renewal<Token, Instant>,
+    /// Tokens that were asked for.
+    pub generation: u64,
     /// When the session is to be woken next.
     pub wake: Option<Instant>,
     pub done_at: Option<Instant>,

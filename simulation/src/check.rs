@@ -38,7 +38,7 @@ pub(crate) fn session(number: usize, session: &Session, service: &Service, plan:
                 }
             }
             Some(Outcome::Failed(failure)) => failed(failure, input.valid, &entry),
-            Some(Outcome::Cancelled { known, .. }) => {
+            Some(Outcome::Cancelled(known)) => {
                 if !session.cancelled && session.fatal.is_none() {
                     Some("cancelled, and nobody did".to_owned())
                 } else {
@@ -111,9 +111,10 @@ fn known_is_true(known: Known, entry: &Entry) -> Option<String> {
         ("reset", known.reset, entry.reset),
     ] {
         let is_true = match state {
-            State::NotDone => step.carried_out == 0 && !step.acknowledged,
-            State::Unknown => step.sent > 0 && !step.acknowledged,
-            State::Done => step.acknowledged,
+            None => step.sent == 0,
+            Some(State::NotDone) => step.carried_out == 0 && !step.acknowledged,
+            Some(State::Unknown) => step.sent > 0 && !step.acknowledged,
+            Some(State::Done) => step.acknowledged,
         };
         if !is_true {
             return Some(format!("the {what} are said to be {state:?}"));

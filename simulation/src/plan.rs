@@ -63,6 +63,10 @@ pub struct Plan {
     pub not_processed: f64,
     /// The share of requests that never get an answer.
     pub stalls: f64,
+    /// The time that one try may take.
+    pub timeout: Duration,
+    /// The share of requests that get a 429 although no limit is reached, with a Retry-After of a second.
+    pub strays: f64,
     /// The share of items that the service refuses for good.
     pub missing: f64,
     /// The share of transient 409s and 422s.
@@ -71,8 +75,12 @@ pub struct Plan {
     pub undocumented: f64,
     /// Times at which the endpoint is gone: from, and for how long.
     pub outages: Vec<(Duration, Duration)>,
+    /// In an outage every connection is refused; else requests also break or get no answer.
+    pub outages_refuse: bool,
     /// How long a token lasts; none: for ever.
     pub token_life: Option<Duration>,
+    /// The share of questions for a token that are answered with an error.
+    pub token_failures: f64,
     /// How the callers take events.
     pub pace: Pace,
     /// The pause between two items that a caller submits.
@@ -128,6 +136,7 @@ impl Plan {
             plan.breaks_after = share(0.2);
             plan.not_processed = share(0.2);
             plan.stalls = share(0.05);
+            plan.strays = share(0.05);
             plan.missing = share(0.3);
             plan.conflicts = share(0.2);
             plan.undocumented = share(0.1);
@@ -136,6 +145,7 @@ impl Plan {
             plan.burst = Duration::from_millis(random.u64(100..5000));
         }
         if chance(&mut random, 0.2) {
+            plan.outages_refuse = random.bool();
             let mut at = Duration::from_millis(random.u64(0..3000));
             for _ in 0..random.usize(1..3) {
                 let longest = if random.u8(0..10) == 0 { 900_000 } else { 30_000 };
@@ -147,6 +157,9 @@ impl Plan {
         if chance(&mut random, 0.2) {
             // Long enough for a request to get there with it.
             plan.token_life = Some(10 * plan.latency + Duration::from_millis(random.u64(200..20_000)));
+            if chance(&mut random, 0.3) {
+                plan.token_failures = random.f64() * 0.3;
+            }
         }
         plan.pace = match random.u8(0..4) {
             0 => Pace::Slow(Duration::from_millis(random.u64(1..200))),
@@ -191,11 +204,15 @@ impl Plan {
             breaks_after: 0.0,
             not_processed: 0.0,
             stalls: 0.0,
+            timeout: Duration::from_secs(30),
+            strays: 0.0,
             missing: 0.0,
             conflicts: 0.0,
             undocumented: 0.0,
             outages: Vec::new(),
+            outages_refuse: false,
             token_life: None,
+            token_failures: 0.0,
             pace: Pace::Eager,
             input_pause: Duration::ZERO,
             cancel_at: None,
@@ -213,10 +230,12 @@ impl Plan {
             self.breaks_after,
             self.not_processed,
             self.stalls,
+            self.strays,
             self.missing,
             self.conflicts,
             self.undocumented,
             self.invalid,
+            self.token_failures,
         ];
         shares.iter().all(|share| *share == 0.0) && self.outages.is_empty() && self.cancel_at.is_none()
     }

@@ -86,9 +86,6 @@ pub(crate) struct Service {
     pub refusals: u64,
 }
 
-/// The time-out of one try.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 impl Service {
     pub fn new(plan: &Plan) -> Self {
         let bucket = |size: Option<(f64, f64)>, more: (f64, f64)| {
@@ -130,8 +127,9 @@ impl Service {
         let gone = |(from, lasts): &(Duration, Duration)| (*from..*from + *lasts).contains(&elapsed);
         if self.plan.outages.iter().any(gone) {
             let why = match self.random.u8(0..4) {
+                _ if self.plan.outages_refuse => NoAnswer::NotConnected,
                 0 => NoAnswer::Broken,
-                1 => return Some(Response::Nothing(NoAnswer::TimedOut, TIMEOUT)),
+                1 => return Some(Response::Nothing(NoAnswer::TimedOut, self.plan.timeout)),
                 _ => NoAnswer::NotConnected,
             };
             return Some(Response::Nothing(why, self.plan.latency));
@@ -151,10 +149,19 @@ impl Service {
     pub fn handle(&mut self, request: Request, now: Instant, elapsed: Duration) -> Response {
         let stalls = self.happens(self.plan.stalls);
         if stalls && self.random.bool() {
-            return Response::Nothing(NoAnswer::TimedOut, TIMEOUT);
+            return Response::Nothing(NoAnswer::TimedOut, self.plan.timeout);
         }
         if request.token_end.is_some_and(|end| now >= end) {
             return answer(401, "ExpiredAuthenticationToken");
+        }
+        if self.happens(self.plan.strays) {
+            self.refusals += 1;
+            return Response::Answer {
+                status: 429,
+                code: "TooManyRequests",
+                retry_after: Some(Duration::from_secs(1)),
+                remaining: Remaining::default(),
+            };
         }
         if let Err(refusal) = self.take_tokens(request, now) {
             self.refusals += 1;
@@ -163,7 +170,7 @@ impl Service {
         let remaining = self.remaining(request);
         let response = self.carry_out(request, elapsed, remaining);
         if stalls {
-            return Response::Nothing(NoAnswer::TimedOut, TIMEOUT);
+            return Response::Nothing(NoAnswer::TimedOut, self.plan.timeout);
         }
         if self.happens(self.plan.breaks_after) {
             return Response::Nothing(NoAnswer::Broken, Duration::ZERO);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use engine_core::buckets::Buckets;
 use engine_core::event::Outcome;
 use engine_core::machine::{Config, Machine, Then};
+use engine_core::renewal::{Advice, Lifetime, Renewal};
 use engine_core::reply::{Answer, Reply};
 
 use crate::caller::{Session, Token};
@@ -52,8 +53,8 @@ enum Event {
     /// A slow caller takes an event.
     Take(usize),
     Cancel(usize),
-    /// A token has come.
-    TokenCame(usize, u64),
+    /// The question for a token was answered, or failed.
+    TokenCame(usize, bool),
     /// A request reaches the service.
     Arrive(Request, u64),
     /// A reply reaches the session. The number is the generation of the request's token.
@@ -96,8 +97,8 @@ pub fn run(plan: &Plan) -> Report {
                 cancelled: false,
                 finished: false,
                 in_flight: 0,
-                token: None,
-                fetching: false,
+                tokens: Renewal::default(),
+                generation: 0,
                 wake: None,
                 done_at: None,
             });
@@ -186,14 +187,24 @@ impl World {
                     self.pump(number);
                 }
             }
-            Event::TokenCame(number, generation) => {
+            Event::TokenCame(number, failed) => {
+                let life = self.plan.token_life;
                 let session = &mut self.sessions[number];
-                session.fetching = false;
-                session.token = Some(Token {
-                    end: self.plan.token_life.map(|life| now + life),
-                    generation,
-                });
-                session.machine.set_principal(7);
+                if failed {
+                    session.tokens.failed(now);
+                    // With a token that is still good, nobody needs to know.
+                    if session.tokens.advise(now) == Advice::Wait {
+                        session.machine.fail(2, now);
+                        session.in_flight = 0;
+                    }
+                } else {
+                    let token = Token {
+                        end: life.map(|life| now + life),
+                        generation: session.generation,
+                    };
+                    session.tokens.given(token, life.map(|life| Lifetime::new(now, life)));
+                    session.machine.set_principal(7);
+                }
                 self.pump(number);
             }
             Event::Arrive(request, generation) => {
@@ -230,10 +241,6 @@ impl World {
     fn pump(&mut self, number: usize) {
         let now = self.clock.now();
         self.sessions[number].machine.advance(now);
-        let session = &self.sessions[number];
-        if session.token.is_none() && !session.fetching && session.machine.sendable(now) > 0 {
-            self.fetch_token(number, 1);
-        }
         self.send(number);
         let pace = self.plan.pace;
         let session = &mut self.sessions[number];
@@ -252,7 +259,6 @@ impl World {
         let wake = session.machine.wake_at(now);
         if let Some(at) = wake
             && session.wake.is_none_or(|before| at < before)
-            && session.token.is_some()
         {
             session.wake = Some(at.max(now + Duration::from_nanos(1)));
             self.clock
@@ -260,15 +266,42 @@ impl World {
         }
     }
 
-    fn fetch_token(&mut self, number: usize, generation: u64) {
-        self.sessions[number].fetching = true;
+    fn ask_for_token(&mut self, number: usize) {
+        let session = &mut self.sessions[number];
+        session.tokens.asked();
+        session.generation += 1;
         let takes = Duration::from_millis(self.random.u64(0..200));
-        self.clock.after(takes, Event::TokenCame(number, generation));
+        let failed = self.random.f64() < self.plan.token_failures;
+        self.clock.after(takes, Event::TokenCame(number, failed));
+    }
+
+    /// The token for a request that could be sent now; none: it waits for one.
+    fn token(&mut self, number: usize) -> Option<Token> {
+        let now = self.clock.now();
+        let session = &mut self.sessions[number];
+        if session.machine.sendable(now) == 0 {
+            return None;
+        }
+        let advice = session.tokens.advise(now);
+        let asking = session.tokens.is_asking();
+        match advice {
+            Advice::Use(token) => Some(token),
+            Advice::UseAndRenew(token) => {
+                self.ask_for_token(number);
+                Some(token)
+            }
+            Advice::Wait => {
+                if !asking {
+                    self.ask_for_token(number);
+                }
+                None
+            }
+        }
     }
 
     fn send(&mut self, number: usize) {
         let now = self.clock.now();
-        while let Some(token) = self.sessions[number].token {
+        while let Some(token) = self.token(number) {
             let session = &mut self.sessions[number];
             let Some(request) = session.machine.poll_request(now) else {
                 return;
@@ -354,9 +387,8 @@ impl World {
         if decision.next == Then::Closed {
             session.in_flight = 0;
         }
-        if decision.next == Then::Renew && session.token.is_some_and(|token| token.generation == generation) {
-            session.token = None;
-            self.fetch_token(number, generation + 1);
+        if decision.next == Then::Renew {
+            session.tokens.refused(|token| token.generation == generation);
         }
         self.note((
             "reply",
@@ -382,9 +414,9 @@ impl World {
             let told = [
                 session.submitted as u64
                     - told(|o| matches!(o, Outcome::Failed(_)))
-                    - told(|o| matches!(o, Outcome::Cancelled { .. })),
+                    - told(|o| matches!(o, Outcome::Cancelled(_))),
                 told(|o| matches!(o, Outcome::Failed(_))),
-                told(|o| matches!(o, Outcome::Cancelled { .. })),
+                told(|o| matches!(o, Outcome::Cancelled(_))),
             ];
             let counted = [counts.succeeded, counts.failed, counts.cancelled];
             if session.done_at.is_some() && told != counted {

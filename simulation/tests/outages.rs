@@ -46,6 +46,7 @@ fn an_endpoint_that_was_never_reached_gets_five_attempts_over_all_items() {
     for (items, sessions) in [(1, 1), (80, 1), (2000, 3)] {
         let mut plan = Plan::calm(1, items);
         plan.sessions = sessions;
+        plan.outages_refuse = true;
         plan.outages = vec![seconds(0.0, 3000.0)];
         let report = good(&plan);
         assert_eq!(report.fatal, sessions, "{report:?}");

@@ -60,10 +60,6 @@ const MAX_CLIENTS: usize = 8;
 /// files where one of them is new: whoever calls this may wait for them, and nobody else does.
 pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
     let settings = Settings::of(env);
-    if settings.proxy.has_password() {
-        // It would outlive the session here, and what has a session's password ends with the session.
-        return settings.client(CONNECT_TIMEOUT);
-    }
     if let Some(client) = kept(&mut clients(), &settings) {
         return Ok(client);
     }

@@ -100,21 +100,12 @@ impl ProxySettings {
 
     /// Whether the proxy itself is spoken to over TLS: it is sent a password before the connection is anybody's.
     pub fn is_tls(&self) -> bool {
-        self.url().is_some_and(|url| url.scheme() == "https")
-    }
-
-    /// Whether it is sent a user name or a password.
-    pub fn has_password(&self) -> bool {
-        self.url()
-            .is_some_and(|url| !url.username().is_empty() || url.password().is_some())
-    }
-
-    fn url(&self) -> Option<Url> {
-        match self {
-            Self::None => None,
-            Self::Variable { url, .. } => proxy_url(url.expose()),
-            Self::System(system) => system.https_server().and_then(proxy_url),
-        }
+        let url = match self {
+            Self::None => return false,
+            Self::Variable { url, .. } => Some(url.expose()),
+            Self::System(system) => system.https_server(),
+        };
+        url.and_then(proxy_url).is_some_and(|url| url.scheme() == "https")
     }
 }
 

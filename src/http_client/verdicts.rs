@@ -175,7 +175,7 @@ mod tests {
         asked: AtomicUsize,
     }
 
-    const SLOWNESS: Duration = Duration::from_secs(1);
+    const SLOWNESS: Duration = Duration::from_millis(300);
 
     impl ServerCertVerifier for Slow {
         fn verify_server_cert(

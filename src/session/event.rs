@@ -1,11 +1,12 @@
 //! What a session tells its caller, and the JSON that carries it.
 
 use bytes::Bytes;
+use engine_core::step::Known;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::credential::TokenRequest;
-use crate::error::{Error, Known};
+use crate::error::Error;
 use crate::target::printable;
 use crate::trace::Level;
 

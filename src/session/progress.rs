@@ -1,83 +1,104 @@
-//! How far a session is, as the caller is told.
+//! How far a session is, as the ABI reports it (`docs/abi.md`, "Progress").
 
-use serde::{Serialize, Serializer};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use engine_core::machine::Machine;
+use engine_core::progress::{Counts, WaitReason};
+use serde::Serialize;
+
+use super::cause::Cause;
+use crate::item::Item;
 use crate::target::Target;
 
-/// Counts and times of a session; its JSON is that of the ABI (`docs/abi.md`, "Progress").
-#[derive(Debug, Clone, Default, Serialize)]
+/// Counts and times of a session.
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Progress {
-    pub submitted: u64,
-    /// Items below this number need no input any more: their events were taken, or they had none.
-    pub delivered: u64,
-    pub succeeded: u64,
-    pub failed: u64,
-    pub cancelled: u64,
-    /// Of those cancelled: nothing of them was done. This and the two that follow exclude each other; the rest were reset.
-    pub cancelled_not_sent: u64,
-    /// Of those cancelled: whether one of their steps was carried out is unknown.
-    pub cancelled_unknown: u64,
-    /// Of those cancelled: their settings were changed and their connection was not reset, as far as is known.
-    pub cancelled_settings_done: u64,
-    pub in_flight: u64,
-    pub queued: u64,
-    /// Items that wait for a time before they may be sent.
-    pub waiting: u64,
-    /// Milliseconds until the first of them may.
-    pub wait_ms: u64,
-    pub wait_reason: Option<WaitReason>,
-    pub requests: u64,
-    pub refusals: u64,
-    pub retries: u64,
-    /// For how long the endpoint has not answered; 0: it does.
-    pub outage_ms: u64,
-    /// Until the last item has ended; none: unknown.
-    pub time_left_ms: Option<u64>,
-    /// The first item without a result; after a cancel the first cancelled one.
-    pub first_pending: Option<Pending>,
+    submitted: u64,
+    delivered: u64,
+    succeeded: u64,
+    failed: u64,
+    cancelled: u64,
+    cancelled_not_done: u64,
+    cancelled_unknown: u64,
+    cancelled_settings_done: u64,
+    cancelled_reset_done: u64,
+    in_flight: u64,
+    queued: u64,
+    waiting: u64,
+    wait_ms: u64,
+    wait_reason: Option<&'static str>,
+    requests: u64,
+    refusals: u64,
+    retries: u64,
+    outage_ms: u64,
+    time_left_ms: Option<u64>,
+    first_pending: Option<Pending>,
 }
 
-/// What items wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum WaitReason {
-    /// The token bucket that the service's headers tell of is empty.
-    Throttle,
-    /// An answer said when to ask again.
-    RetryAfter,
-    /// The endpoint is gone.
-    #[expect(dead_code, reason = "the session's core finds outages")]
-    Outage,
-}
-
-/// An item, by its number and where it goes.
-#[derive(Debug, Clone)]
-pub(crate) struct Pending {
-    pub index: u64,
-    pub target: Option<Target>,
-}
-
-impl Serialize for Pending {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Named<'a> {
-            index: u64,
-            #[serde(flatten)]
-            target: Option<&'a Target>,
-        }
-        let target = self.target.as_ref();
-        Named {
-            index: self.index,
-            target,
-        }
-        .serialize(serializer)
-    }
+/// The first item without a result, or the first cancelled one.
+#[derive(Debug, Clone, Serialize)]
+struct Pending {
+    index: u64,
+    #[serde(flatten)]
+    target: Option<Target>,
 }
 
 impl Progress {
+    pub(super) fn of(machine: &Machine<Arc<Item>, Cause>, now: Instant) -> Self {
+        let progress = machine.progress(now);
+        let Counts {
+            submitted,
+            succeeded,
+            failed,
+            cancelled,
+            cancelled_not_done,
+            cancelled_unknown,
+            cancelled_settings_done,
+            cancelled_reset_done,
+            requests,
+            refusals,
+            retries,
+        } = progress.counts;
+        Self {
+            submitted,
+            delivered: progress.delivered,
+            succeeded,
+            failed,
+            cancelled,
+            cancelled_not_done,
+            cancelled_unknown,
+            cancelled_settings_done,
+            cancelled_reset_done,
+            in_flight: progress.in_flight,
+            queued: progress.queued,
+            waiting: progress.waiting,
+            wait_ms: whole_ms(progress.wait),
+            wait_reason: progress.wait_reason.map(|reason| match reason {
+                WaitReason::Throttle => "throttle",
+                WaitReason::RetryAfter => "retryAfter",
+                WaitReason::Outage => "outage",
+            }),
+            requests,
+            refusals,
+            retries,
+            outage_ms: whole_ms(progress.outage),
+            time_left_ms: progress.time_left.map(whole_ms),
+            first_pending: machine.first_pending().map(|(index, item)| Pending {
+                index,
+                target: item.and_then(|item| Target::of_path(&item.path)),
+            }),
+        }
+    }
+
     /// The JSON of the ABI.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("members of plain types are always written")
     }
+}
+
+/// Rounded up: a wait of less than a millisecond is one.
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

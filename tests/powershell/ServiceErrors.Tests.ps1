@@ -51,7 +51,7 @@ Test 'what a program needs is in the data of the exception' {
     $data = $problem.Exception.Data
     Assert-Equal $data['Status'], $data['Code'], $data['Step'], $data['Attempts'] 404, 'ResourceNotFound', 'reset', 1 'data'
     Assert-True ($data['Status'] -is [int] -and $data['Attempts'] -is [int] -and $data['ResetDone'] -is [bool]) 'numbers and truth values'
-    Assert-Equal $data['BackendId'], $data['ServiceName'], $data['ResourceGroupName'], $data['ResetState'] 'nowhere', 'contoso', 'Api-Default-WestUS', 'notSent' 'names'
+    Assert-Equal $data['BackendId'], $data['ServiceName'], $data['ResourceGroupName'], $data['ResetState'] 'nowhere', 'contoso', 'Api-Default-WestUS', 'notDone' 'names'
     foreach ($id in 'RequestId', 'CorrelationId', 'ClientRequestId') {
         Assert-True ($data[$id] -match '^[0-9a-f-]{36}$') "$id is there: $($data[$id])"
     }

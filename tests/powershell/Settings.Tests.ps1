@@ -78,7 +78,7 @@ Test 'settings that were changed while the reset failed are told of' {
     $data = $problem.Exception.Data
     Assert-Equal $data['SettingsChanged'], $data['ResetDone'] $true, $false 'what was done'
     Assert-True ($data['SettingsChanged'] -is [bool] -and $data['ResetDone'] -is [bool]) 'both are truth values'
-    Assert-Equal $data['Step'], $data['SettingsState'], $data['ResetState'] 'reset', 'done', 'notSent' 'steps'
+    Assert-Equal $data['Step'], $data['SettingsState'], $data['ResetState'] 'reset', 'done', 'notDone' 'steps'
 }
 
 Test 'no reset where the settings could not be changed' {

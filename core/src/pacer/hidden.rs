@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::pace::Pace;
 use super::pause::Resume;
 
 /// The burst of a limit, in seconds' worth of its rate.
@@ -16,9 +17,11 @@ const BURST: f64 = 1.0;
 const CAUTION: f64 = 0.97;
 /// The pace grows to at least this much of where it began.
 const LEAST_GROWTH: f64 = 1.08;
-/// A refusal before so many requests went through, the first one, teaches nothing: it may be a stray one, and had too
-/// little company to tell. The next one will show.
-const TOO_FEW: u64 = 12;
+/// A refusal with little company in flight may be a stray one, and a pace that it teaches keeps the company small. So it
+/// is put to the test: the next requests go without a pace, and only a limit refuses several of them. That costs a
+/// limit one more pause, so once several requests were refused together, this many refusals pass before the next
+/// test, and after each test twice as many as before it.
+const TEST_AFTER: u32 = 24;
 /// A pace that went well for so many seconds before a refusal is cut to no less than this part.
 const PROVEN: f64 = 4.0;
 const PROVEN_CUT: f64 = 0.95;
@@ -33,8 +36,6 @@ const SLOW_REQUESTS: f64 = 100.0;
 /// And this many seconds; and no more than that, if the pauses are not longer.
 const SLOW_LEAST: f64 = 10.0;
 const SLOW_MOST: f64 = 120.0;
-/// After the slow growth the pace doubles in this part of it.
-const FAST: f64 = 0.25;
 /// One request in this many seconds is the slowest pace.
 const LOWEST_RATE: f64 = 1.0 / 60.0;
 /// A pace above this holds nothing back.
@@ -43,37 +44,6 @@ const HIGHEST_RATE: f64 = 100_000.0;
 const SLACK: Duration = Duration::from_millis(20);
 /// A pace that held nothing back for this long is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(600);
-
-/// How fast to send.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    /// Requests a second at the start of the growth.
-    low: f64,
-    /// And at the end of the slow growth.
-    high: f64,
-    /// Seconds of the slow growth.
-    slow: f64,
-    /// Seconds for which it has grown.
-    grown: f64,
-    /// As much went well for [`PROVEN`] seconds.
-    proven: bool,
-    /// When the next request may go.
-    next: Instant,
-    /// The next request waits for this pace, and for nothing else.
-    held: bool,
-    last_held: Instant,
-    last_sent: Instant,
-}
-
-impl Pace {
-    pub fn rate(&self) -> f64 {
-        if self.grown <= self.slow {
-            self.low + (self.high - self.low) * self.grown / self.slow
-        } else {
-            self.high * ((self.grown - self.slow) / (self.slow * FAST)).min(60.0).exp2()
-        }
-    }
-}
 
 /// A moment, and how many requests had gone through before it.
 #[derive(Debug, Clone, Copy)]
@@ -104,8 +74,10 @@ pub(super) struct Hidden {
     refusal: Option<Refusal>,
     /// Seconds' worth of tokens at the start of the history.
     burst: f64,
-    /// The first refusal is over that had too little company.
-    forgiven: bool,
+    /// So many refusals teach something before the next one is put to the test.
+    doubt: u32,
+    /// And so many after that.
+    next_doubt: u32,
 }
 
 impl Default for Hidden {
@@ -115,7 +87,8 @@ impl Default for Hidden {
             history: None,
             refusal: None,
             burst: BURST,
-            forgiven: false,
+            doubt: 0,
+            next_doubt: 0,
         }
     }
 }
@@ -286,25 +259,31 @@ impl Hidden {
         });
     }
 
-    /// The pause is over. True where nothing was learned, so that the warm-up begins again.
+    /// The pause is over. True where the refusal is put to the test: the next requests go without a pace.
     pub fn resume(&mut self, how: Resume) -> bool {
-        let mut again = false;
         let refusal = self.refusal.take();
-        match how {
-            Resume::Stray(pace) => self.pace = pace,
-            Resume::Probed { refused } => {
-                let accepted = self.history.as_ref().map_or(0, |history| history.accepted);
-                let is_first = refusal.is_some_and(|refusal| refusal.before.is_none()) && !self.forgiven;
-                if is_first && refused == 1 && accepted < TOO_FEW {
-                    self.forgiven = true;
-                    self.pace = None;
-                    again = true;
-                }
-                self.burst = refusal.map_or(BURST, |refusal| refusal.pause().min(BURST));
-                self.history = None;
+        let (refused, together) = match how {
+            Resume::Stray(pace) => {
+                self.pace = pace;
+                return false;
             }
+            Resume::Probed { refused, together } => (refused, together),
+        };
+        self.burst = refusal.map_or(BURST, |refusal| refusal.pause().min(BURST));
+        self.history = None;
+        // Only a limit refuses several requests in flight together and lets few of them through.
+        if refused >= 2 && refused > together {
+            self.doubt = self.doubt.max(TEST_AFTER);
+            self.next_doubt = self.next_doubt.max(TEST_AFTER);
         }
-        again
+        if self.doubt > 0 {
+            self.doubt -= 1;
+            return false;
+        }
+        self.doubt = self.next_doubt;
+        self.next_doubt = (2 * self.next_doubt).max(1);
+        self.pace = None;
+        true
     }
 
     /// Requests a second, where there is such a limit.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::hidden::Pace;
+use super::pace::Pace;
 
 /// The pause where the answer does not say how long. It doubles while probes are refused.
 const OWN_PAUSE: Duration = Duration::from_millis(500);
@@ -11,6 +11,7 @@ const LONGEST_OWN_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_SHOWN_PAUSE: Duration = Duration::from_secs(4);
 /// Several processes whose pauses end together ask up to this part of the pause later, at random.
 const SPREAD: f64 = 0.02;
+const MAX_SPREAD: Duration = Duration::from_secs(1);
 /// Or up to this many intervals of their own pace, where that is more and a probe was refused.
 const TURNS: f64 = 2.0;
 /// Without an answer to the probe another one follows after this long.
@@ -26,7 +27,7 @@ const OVERTAKING: u32 = 8;
 /// What each accepted request adds to the trust that a refusal among good answers is a stray one (it costs 1): where more
 /// than this part of all requests is refused, there is a limit.
 const TRUST_EARNED: f64 = 0.03;
-const TRUST_MOST: f64 = 3.0;
+const TRUST_MOST: f64 = 5.0;
 
 #[derive(Debug, Clone, Copy)]
 enum State {
@@ -50,6 +51,8 @@ struct Group {
     /// Requests that were sent later than this are later than the refused one, whatever overtook what.
     sent: Instant,
     refused: u32,
+    /// Probes that were refused before, in pauses whose length nobody stated.
+    probes: u32,
     /// Later requests that went through.
     later: u32,
     /// Requests that were in flight with the refused one and went through.
@@ -70,8 +73,9 @@ pub(super) enum Gate {
 /// How to go on after a pause.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Resume {
-    /// The probe went through, after so many requests were refused together.
-    Probed { refused: u32 },
+    /// The probe went through. Of the requests that were in flight together, and the probes before it, so many were
+    /// refused and so many went through.
+    Probed { refused: u32, together: u32 },
     /// The refusal was a stray one: at the pace before it.
     Stray(Option<Pace>),
 }
@@ -127,8 +131,10 @@ impl Pause {
             (State::Probing { number: probe, .. }, group) if number >= probe => {
                 self.state = State::Open;
                 self.streak = 0;
+                let group = group.as_ref();
                 Some(Resume::Probed {
-                    refused: group.as_ref().map_or(0, |group| group.refused),
+                    refused: group.map_or(0, |group| group.refused + group.probes),
+                    together: group.map_or(0, |group| group.together),
                 })
             }
             (State::Paused { .. }, Some(group)) => {
@@ -193,17 +199,18 @@ impl Pause {
             Some(pace) if self.streak > 0 => TURNS / pace.rate(),
             _ => 0.0,
         };
-        let spread = pause.mul_f64(SPREAD).max(Duration::from_secs_f64(turn));
+        let spread = pause.mul_f64(SPREAD).min(MAX_SPREAD).max(Duration::from_secs_f64(turn));
         let until = now + pause + spread.mul_f64(random.f64());
-        self.streak += 1;
         self.group = Some(Group {
             last: newest,
             sent: sent + now.saturating_duration_since(sent) / OVERTAKING,
             refused: 1,
+            probes: if retry_after.is_none() { self.streak } else { 0 },
             later: 0,
             together: 0,
             pace,
         });
+        self.streak += 1;
         self.state = State::Paused {
             until,
             stated: retry_after.is_some(),

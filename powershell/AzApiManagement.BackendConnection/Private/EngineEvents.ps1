@@ -184,7 +184,7 @@ function script:Stop-EngineSession {
         # A stopped pipeline takes no progress any more, so the host is written to directly.
         $Cmdlet.Host.UI.WriteProgress($Run.ProgressId, (New-CompletedProgress $Run))
     }
-    $unsent = $progress['cancelledNotSent']
+    $unsent = $progress['cancelledNotDone']
     $unanswered = $progress['cancelled'] - $unsent - [int] $Run['ToldOf']
     if ($unsent + $unanswered -gt 0) {
         # A function of a module sees the global preference only; that of the calling script holds.
