@@ -55,7 +55,7 @@ struct Native {
     library: PathBuf,
     #[arg(long)]
     requests: u64,
-    /// Take an event for each item and count how often each has one.
+    /// Read each backend after its reset, and count how often each item has an event.
     #[arg(long)]
     accounted: bool,
 }
@@ -200,7 +200,9 @@ fn native(options: &Native) -> Result<Value> {
         Session::start(&library, &session_options, None)
             .map_err(|(status, error)| anyhow!("there is no session: {status:?} {error:?}"))
     };
-    let item = |n: u64| format!(r#"{{"id":"{}"}}"#, backend(n));
+    // As the cmdlet's row does with -PassThru: each backend is read after its reset.
+    let pass_thru = options.accounted;
+    let item = |n: u64| format!(r#"{{"id":"{}","passThru":{pass_thru}}}"#, backend(n));
 
     // The first request belongs to the start: it gets the token and makes the connection.
     let first = started(false)?;
