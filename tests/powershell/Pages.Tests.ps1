@@ -65,15 +65,16 @@ function Get-SentBy {
     @(Get-SentSorted).Where({ $_.StartsWith("$Method ") })
 }
 
+# 'Install it' unpacks archives of `cargo xtask package` with Expand-Archive, which not every host has; xtask's own tests install them.
 Test 'every block of the pages is run below' {
-    Assert-Equal $readme.Heading 'Use it' 'README.md'
+    Assert-Equal $readme.Heading 'Install it', 'Use it' 'README.md'
     Assert-Equal $page.Heading 'Installing', 'Installing', 'One backend, and all of them', 'What changes a backend, and what does not',
         'What changes a backend, and what does not', 'What changes a backend, and what does not', 'Errors' 'docs/module.md'
 }
 
 Test 'README: Use it' {
     $checkout = New-Checkout
-    $lines = Invoke-Block $readme[0] @checkout
+    $lines = Invoke-Block $readme[1] @checkout
     Assert-Equal @($lines -match '^What if: ').Count 130 'what would be done'
     Assert-Equal (Get-SentBy POST) 'POST 123/reconnect' 'resets'
     Assert-Equal (Get-SentBy PATCH) @() 'changes'
