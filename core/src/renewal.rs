@@ -132,8 +132,8 @@ impl<K: Clone, T: Time> Renewal<K, T> {
         };
     }
 
-    /// The question was answered with an error. The token in use stays in use as long as it lives; whoever has none
-    /// gets the error.
+    /// The question was answered with an error. The token in use stays in use as long as it lives; requests
+    /// without one get the error.
     pub fn failed(&mut self, now: T) {
         self.asking = false;
         self.pause_until = Some(now + PAUSE_AFTER_FAILURE);
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(renewal.advise(at(3330)), Advice::UseAndRenew(1));
         renewal.asked();
         renewal.failed(at(3580));
-        // The pause is for tokens in use: whoever has none asks at once.
+        // The pause is for a token in use: without one, the next request asks at once.
         assert_eq!(renewal.advise(at(3590)), Advice::Wait);
         assert!(!renewal.is_asking());
     }

@@ -214,7 +214,7 @@ impl Slot {
                 let (origin, refresh, winner) = (Arc::clone(origin), state.renewal.asked(), state.winner);
                 let task = runtime.spawn(async move {
                     let answer = origin.ask(refresh, winner).await;
-                    // Before those who wait go on: theirs may be the last session with this environment.
+                    // Before the waiting sessions go on: the last one with this environment may be among them.
                     drop(origin);
                     asking.answer(answer);
                 });

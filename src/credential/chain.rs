@@ -1,6 +1,6 @@
 //! The chain of sources that the Azure SDKs' `DefaultAzureCredential` tries, in its order. The first that is
 //! configured wins and is kept; one that is configured and fails ends the search, as in the SDKs, so that a wrong
-//! secret is never papered over by whoever happens to be signed in to the Azure CLI.
+//! secret is never covered up by an account that happens to be signed in to the Azure CLI.
 
 use super::attempt::{Attempt, Context, Refusal};
 use super::token::AccessToken;

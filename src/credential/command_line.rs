@@ -80,7 +80,7 @@ impl Executor for Shell {
                 },
                 &flag,
             );
-            // Before whoever waits goes on: theirs may be the last session with this environment.
+            // Before the waiting session goes on: it may be the last one with this environment.
             drop(env);
             // Nobody waits any more when the session has ended.
             let _ = sender.send(output);

@@ -103,7 +103,7 @@ async fn imds(context: &Context, certain: bool) -> Attempt {
     }
 }
 
-/// The metadata service refuses (400) what does not carry its header; whoever answers otherwise is somebody else.
+/// The metadata service refuses (400) a request without its header; another answer comes from another server.
 async fn probe(context: &Context, url: &Url) -> Result<(), String> {
     let host = url.host_str().unwrap_or_default();
     match context.client.get(url.clone()).timeout(PROBE_TIMEOUT).send().await {

@@ -47,7 +47,7 @@ impl Origin {
     /// Asks for a token. `refresh`: an earlier one ran out or was refused. `winner`: the source that gave that one.
     pub async fn ask(&self, refresh: bool, winner: Option<Source>) -> Result<Issued> {
         let (token, source) = match self {
-            // One that has ended is reported as that, below, whoever noticed it first.
+            // One that has ended is reported as that, below, also where the service noticed it first.
             Self::Variable(token) if refresh && token.is_usable(SystemTime::now()) => {
                 return Err(authentication_failed(format!(
                     "The service did not accept the token in {ACCESS_TOKEN_VARIABLE}. Put a new one there, issued for this cloud's Azure Resource Manager."

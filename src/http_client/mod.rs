@@ -57,7 +57,7 @@ static CLIENTS: Lazy<Mutex<Vec<(Settings, reqwest::Client)>>> = Lazy::new(Mutex:
 const MAX_CLIENTS: usize = 8;
 
 /// The client for this environment, which it shares with every other that has the same proxy and trusted roots. Reads
-/// files where one of them is new: whoever calls this may wait for them, and nobody else does.
+/// files where one of them is new; only the calling thread waits for them.
 pub(crate) fn shared(env: &Environment) -> Result<reqwest::Client> {
     let settings = Settings::of(env);
     if let Some(client) = kept(&mut clients(), &settings) {
@@ -89,7 +89,7 @@ fn kept(clients: &mut Vec<(Settings, reqwest::Client)>, settings: &Settings) -> 
     Some(client)
 }
 
-/// How the proxy was named by which a URL is reached, for messages: whoever does not answer may be the proxy.
+/// How the proxy was named by which a URL is reached, for messages: what does not answer may be the proxy.
 pub(crate) fn proxy_variable(env: &Environment, url: &Url) -> Option<&'static str> {
     ProxySettings::of(env).source_for(url)
 }

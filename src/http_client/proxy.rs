@@ -74,7 +74,7 @@ impl ProxySettings {
         }
     }
 
-    /// How a proxy by which a URL is reached was named, for messages: whoever does not answer may be the proxy.
+    /// How a proxy by which a URL is reached was named, for messages: what does not answer may be the proxy.
     pub fn source_for(&self, url: &Url) -> Option<&'static str> {
         match self {
             Self::Variable {

@@ -89,7 +89,7 @@ impl Trust {
         Self { file, folders, system }
     }
 
-    /// Reads the files: whoever calls this may wait for them. `at_once`: the verdict is needed in the handshake.
+    /// Reads the files; the calling thread waits for them. `at_once`: the verdict is needed in the handshake.
     pub fn verifier(&self, provider: &Arc<CryptoProvider>, at_once: bool) -> Result<Arc<dyn ServerCertVerifier>> {
         let named = self.named()?;
         #[cfg(not(any(windows, target_vendor = "apple")))]

@@ -88,7 +88,7 @@ impl Verdicts {
                     good.insert(key, now);
                 }
             }
-            // Nobody waits any more when the connection was given up.
+            // Nobody waits any more when the attempt at connecting was dropped.
             let _ = sender.send(said);
         });
         match thread {

@@ -249,7 +249,7 @@ fn an_identity_endpoint_far_away_must_use_tls() {
 }
 
 #[test]
-fn an_answer_without_end_is_given_up() {
+fn an_answer_without_end_is_cut_off() {
     let stage = Stage::new();
     let endless = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let address = endless.local_addr().expect("an address");

@@ -20,8 +20,8 @@ use windows::Group;
 /// How often to look whether a program has ended or is no longer wanted.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Runs a program without input until it ends, and ends what it has left running then: whoever inherited its output
-/// does not delay the answer. Blocks the thread; `cancelled` makes it return soon, the program ended.
+/// Runs a program without input until it ends, and ends what it has left running then: a process that inherited its
+/// output does not delay the answer. Blocks the thread; `cancelled` makes it return soon, the program ended.
 pub(crate) fn run(program: &Program<'_>, cancelled: &AtomicBool) -> io::Result<Output> {
     let deadline = Instant::now() + program.timeout;
     let mut group = Group::start(program)?;
