@@ -10,6 +10,7 @@
 
 #![deny(unsafe_code)]
 
+mod azure_cli;
 mod cloud;
 mod credential;
 mod defect;

@@ -60,14 +60,20 @@ pub(crate) fn mask_user_info(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut masked = String::with_capacity(text.len());
-    for piece in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '|')) {
-        match user_info(piece) {
-            Some((start, end)) => {
-                masked.push_str(&piece[..start]);
-                masked.push_str(MASK);
-                masked.push_str(&piece[end..]);
+    for word in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '|')) {
+        let mut rest = word;
+        let mut find: fn(&str) -> Option<(usize, usize)> = user_info_alone;
+        loop {
+            let scheme = scheme_in(rest);
+            let part = &rest[..scheme.map_or(rest.len(), |(start, _)| start)];
+            match find(part) {
+                Some((start, end)) => masked.extend([&part[..start], MASK, &part[end..]]),
+                None => masked.push_str(part),
             }
-            None => masked.push_str(piece),
+            let Some((start, end)) = scheme else { break };
+            masked.push_str(&rest[start..end]);
+            rest = &rest[end..];
+            find = user_info_in_url;
         }
     }
     if masked == text {
@@ -77,32 +83,39 @@ pub(crate) fn mask_user_info(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the user name and password stand in a word, if it may have some.
-fn user_info(word: &str) -> Option<(usize, usize)> {
-    let colon = word.find(':')?;
-    let is_slash = |c| matches!(c, '/' | '\\');
-    let after = &word[colon + 1..];
-    // Whatever stands before it: a bracket, a name with an equals sign.
-    let has_scheme = after.starts_with(is_slash) && word[..colon].ends_with(|c: char| c.is_ascii_alphanumeric());
-    if !has_scheme {
-        // `user:password@host`. A path before the colon: it is no such thing.
-        let end = word.rfind('@').filter(|at| *at > colon)?;
-        return (!word[..colon].contains('/')).then_some((0, end));
-    }
-    let start = word.len() - after.trim_start_matches(is_slash).len();
-    let rest = &word[start..];
-    let authority = &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())];
-    if let Some(at) = authority.rfind('@') {
-        return Some((start, start + at));
+const SLASHES: [char; 2] = ['/', '\\'];
+
+/// Where the first scheme of a word stands, with the slashes after it.
+fn scheme_in(word: &str) -> Option<(usize, usize)> {
+    word.match_indices(':').find_map(|(colon, _)| {
+        let name = word[..colon].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let after = word[colon + 1..].trim_start_matches(SLASHES);
+        let end = word.len() - after.len();
+        (name.len() < colon && end > colon + 1).then_some((name.len(), end))
+    })
+}
+
+/// `user:password@host`, perhaps after a path.
+fn user_info_alone(word: &str) -> Option<(usize, usize)> {
+    let end = word.rfind('@')?;
+    let colon = word[..end].find(':')?;
+    Some((word[..colon].rfind('/').map_or(0, |slash| slash + 1), end))
+}
+
+/// What comes after a URL's slashes.
+fn user_info_in_url(rest: &str) -> Option<(usize, usize)> {
+    let (authority, path) = rest.split_at(rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len()));
+    let in_path = user_info_alone(path).map(|(start, end)| (authority.len() + start, authority.len() + end));
+    if let Some(end) = authority.rfind('@') {
+        return Some((0, in_path.map_or(end, |(_, end)| end)));
     }
     // What should be a port and is not may be a password that was cut off by one of its own characters.
-    let authority = authority.trim_end_matches(|c: char| !c.is_alphanumeric());
-    let (host, port) = authority.rsplit_once(':')?;
-    if host.starts_with('[') || port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let shown = authority.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let is_odd = |(host, port): (&str, &str)| !host.starts_with('[') && !port.bytes().all(|byte| byte.is_ascii_digit());
+    if shown.rsplit_once(':').is_some_and(is_odd) {
+        return Some((0, rest.rfind('@').unwrap_or(shown.len())));
     }
-    let end = rest.rfind('@').unwrap_or(authority.len());
-    Some((start, start + end))
+    in_path
 }
 
 #[cfg(test)]
@@ -149,6 +162,23 @@ mod tests {
             "12:30, 2024-01-01T00:00:00Z",
         ] {
             assert!(matches!(mask_user_info(text), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_odd() {
+        const PIECES: [&str; 16] = [
+            "http", ":", "/", "//", "@", "é", "\u{2028}", " ", "'", "\"", "[", "]", "?", "8080", "\\", "host",
+        ];
+        const FORMS: [&str; 3] = ["http://user:SECRET@h/x", "user:SECRET@h:80", "https:/user:SECRET@h"];
+        for _ in 0..20_000 {
+            let random = || (0..fastrand::usize(..8)).map(|_| PIECES[fastrand::usize(..PIECES.len())]);
+            let text: String = random()
+                .chain([FORMS[fastrand::usize(..FORMS.len())]])
+                .chain(random())
+                .collect();
+            let masked = mask_user_info(&text);
+            assert!(!masked.contains("SECRET"), "{text} became {masked}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! The current subscription where Az.Accounts does not give one: the environment's, else the Azure CLI's.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::azure_cli;
 use crate::environment::Environment;
 use crate::error::{Category, Error, Result};
 use crate::os::file;
@@ -39,7 +39,7 @@ pub(crate) fn current(env: &Environment) -> Result<String> {
     if let Some(value) = env.get(VARIABLE) {
         return from_variable(value.trim());
     }
-    let Some(path) = profile_path(env) else {
+    let Some(path) = azure_cli::profile(env) else {
         return Err(not_found(
             "and there is no home directory to look for the Azure CLI's settings in",
         ));
@@ -83,14 +83,6 @@ fn from_variable(value: &str) -> Result<String> {
         )
         .into_fatal())
     }
-}
-
-fn profile_path(env: &Environment) -> Option<PathBuf> {
-    let folder = match env.get("AZURE_CONFIG_DIR") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env.home()?).join(".azure"),
-    };
-    Some(folder.join("azureProfile.json"))
 }
 
 fn not_found(why: &str) -> Error {

@@ -27,6 +27,8 @@ pub(super) struct Key {
     pub audience: String,
     /// Of the whole environment: it names source and tenant, and the programs that are started read the rest.
     pub environment: [u8; 32],
+    /// When an account was last signed in or out by the Azure CLI, and by the Azure Developer CLI.
+    pub signed_in: [Option<SystemTime>; 2],
 }
 
 static SLOTS: Lazy<Mutex<HashMap<Key, Arc<Slot>>>> = Lazy::new(Mutex::default);
@@ -331,6 +333,7 @@ mod tests {
             authority: name.to_owned(),
             audience: String::new(),
             environment: [0; 32],
+            signed_in: [None; 2],
         }
     }
 

@@ -23,6 +23,7 @@ use cache::{Key, Lease};
 use chain::Chain;
 use origin::Origin;
 
+use crate::azure_cli;
 use crate::cloud::Cloud;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -46,6 +47,8 @@ impl TokenSource {
             authority: cloud.authority.clone(),
             audience: cloud.audience.clone(),
             environment: env.fingerprint(),
+            signed_in: [azure_cli::profile(env), azure_cli::developer_account(env)]
+                .map(|file| std::fs::metadata(file?).ok()?.modified().ok()),
         };
         let context = Context {
             env: env.clone(),

@@ -170,3 +170,24 @@ fn sessions_with_the_same_environment_ask_once() {
     run(&options.env("SOMETHING", "else"), [item(1)]).assert_all_succeeded();
     assert_eq!(programs.calls("az").len(), 2);
 }
+
+#[test]
+fn another_account_that_signs_in_is_asked_for_at_once() {
+    let stage = Stage::new();
+    let programs = Programs::new();
+    programs.add_azure_cli(&stage.issue_token(HOUR));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = stage
+        .options()
+        .env("PATH", programs.folder())
+        .env("AZURE_CONFIG_DIR", folder.path().display());
+    // As `az login` does each time.
+    let sign_in = |account: &str| std::fs::write(folder.path().join("azureProfile.json"), account);
+    for (account, calls) in [("one", 1), ("two", 2)] {
+        sign_in(account).expect("the profile is written");
+        for _ in 0..2 {
+            run(&options, [item(1)]).assert_all_succeeded();
+            assert_eq!(programs.calls("az").len(), calls, "{account}");
+        }
+    }
+}
