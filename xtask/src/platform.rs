@@ -5,6 +5,12 @@ use std::env::consts;
 
 use anyhow::{Context, Result};
 
+/// The oldest glibc that the libraries must run with: that of RHEL 7, and the one .NET itself asks for.
+pub const OLDEST_GLIBC: &str = "2.17";
+
+/// What Windows programs link with: one of these, by the compiler that built the library.
+pub const IMPORT_LIBRARIES: [&str; 2] = ["libapim_backend_connection.dll.a", "apim_backend_connection.dll.lib"];
+
 /// A platform that the product has a native library for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Platform {

@@ -11,11 +11,8 @@ use anyhow::Result;
 use super::inspect;
 use super::toolchain::{self, Toolchain};
 use super::tools::{self, Tools};
-use crate::platform::{Libc, Platform};
+use crate::platform::{IMPORT_LIBRARIES, Libc, OLDEST_GLIBC, Platform};
 use crate::workspace;
-
-/// The oldest glibc that the libraries must run with: that of RHEL 7, and the one .NET itself asks for.
-pub const OLDEST_GLIBC: &str = "2.17";
 
 /// How this machine builds for a platform.
 #[derive(Debug, Clone)]
@@ -154,7 +151,7 @@ impl Build {
             .args(self.arguments());
         tools::run(&mut command)?;
         let directory = self.target_directory.join(self.target()).join("release");
-        let import_library = super::IMPORT_LIBRARIES
+        let import_library = IMPORT_LIBRARIES
             .map(|name| directory.join(name))
             .into_iter()
             .find(|path| self.platform.os == "windows" && path.is_file());

@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::build::{Build, OLDEST_GLIBC};
+use super::build::Build;
 use super::tools;
 use crate::emulator::{Emulator, Profile, backend_id};
-use crate::platform::{self, Libc, Platform};
+use crate::platform::{self, Libc, OLDEST_GLIBC, Platform};
 use crate::workspace;
 
 const FLEET: usize = 200;

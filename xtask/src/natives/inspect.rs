@@ -12,9 +12,8 @@ use object::read::macho::MachOFile64;
 use object::read::pe::{ImageOptionalHeader, PeFile64};
 use object::{Endianness, FileFlags, Object, ObjectSection, ObjectSegment, elf, macho, pe};
 
-use super::build::OLDEST_GLIBC;
 use crate::header;
-use crate::platform::{Libc, Platform};
+use crate::platform::{Libc, OLDEST_GLIBC, Platform};
 
 /// The most that a library may take, in bytes. The package has eight.
 const LARGEST: usize = 8 << 20;

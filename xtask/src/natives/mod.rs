@@ -34,9 +34,6 @@ pub struct Options {
     reproduce: bool,
 }
 
-/// What Windows programs link with: one of these, by the compiler that built the library.
-pub const IMPORT_LIBRARIES: [&str; 2] = ["libapim_backend_connection.dll.a", "apim_backend_connection.dll.lib"];
-
 /// Where the libraries go.
 pub fn directory() -> Result<PathBuf> {
     Ok(workspace::target_directory()?.join("natives"))

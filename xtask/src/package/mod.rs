@@ -184,7 +184,7 @@ fn libraries(directory: &Path) -> Result<BTreeMap<&'static str, Library>> {
         let file = path.join(platform.library);
         let library = fs::read(&file).with_context(|| format!("{} cannot be read; {name} needs it", file.display()))?;
         inspect::inspect(platform, &library).with_context(|| format!("{} cannot be packed", file.display()))?;
-        let import_library = natives::IMPORT_LIBRARIES
+        let import_library = platform::IMPORT_LIBRARIES
             .into_iter()
             .find_map(|name| Some((name.to_owned(), fs::read(path.join(name)).ok()?)));
         found.insert(
