@@ -24,22 +24,33 @@ pub(crate) enum Level {
 const MASK: &str = "****";
 
 /// Headers whose values are shown. Any other is named and masked: a list of what is safe does not leak what is new.
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 26] = [
     "accept",
     "cache-control",
     "content-length",
     "content-type",
     "date",
     "etag",
+    "expires",
     "if-match",
     "location",
+    "pragma",
     "retry-after",
+    "server",
+    "strict-transport-security",
     "user-agent",
+    "x-content-type-options",
     "x-ms-client-request-id",
     "x-ms-correlation-request-id",
+    "x-ms-failure-cause",
+    "x-ms-ratelimit-remaining-subscription-global-reads",
+    "x-ms-ratelimit-remaining-subscription-global-writes",
     "x-ms-ratelimit-remaining-subscription-reads",
+    "x-ms-ratelimit-remaining-subscription-resource-requests",
     "x-ms-ratelimit-remaining-subscription-writes",
     "x-ms-request-id",
+    "x-ms-routing-request-id",
+    "x-msedge-ref",
 ];
 
 /// Members of a body under which every text is a secret.

@@ -252,6 +252,38 @@ fn each_text(json: &Value, look: &mut impl FnMut(&str)) {
 }
 
 #[test]
+fn the_log_shows_the_headers_that_are_harmless_and_masks_the_rest() {
+    // Those of recorded answers, and two that may carry something.
+    let shown = [
+        ("Cache-Control", "no-cache"),
+        ("Pragma", "no-cache"),
+        ("Expires", "-1"),
+        ("ETag", "\"AAAAAAAAB8Y=\""),
+        ("Server", "Microsoft-HTTPAPI/2.0"),
+        ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("x-ms-failure-cause", "service"),
+        ("x-ms-request-id", "id-1"),
+        ("x-ms-correlation-request-id", "id-2"),
+        ("x-ms-routing-request-id", "WESTUS:20260101T000000Z:id-3"),
+        ("x-ms-ratelimit-remaining-subscription-writes", "199"),
+        ("x-ms-ratelimit-remaining-subscription-global-writes", "2999"),
+        ("x-ms-ratelimit-remaining-subscription-resource-requests", "11"),
+        ("X-MSEdge-Ref", "Ref A: 00 Ref B: 11"),
+    ];
+    let masked = [("Set-Cookie", "session=secret-1"), ("x-custom", "secret-2")];
+    let all: Vec<_> = shown.into_iter().chain(masked).collect();
+    let server = CannedServer::start(move |_, _| CannedServer::answer("202 Accepted", &all, ""));
+    let run = run(&server.options().trace("debug"), [item(1)]);
+    let log = run.log().concat();
+    for (name, value) in shown {
+        let line = format!("{:<30}: {value}\n", name.to_lowercase());
+        assert!(log.contains(&line), "{line} is not in {log}");
+    }
+    assert!(log.contains("set-cookie") && !log.contains("secret"), "{log}");
+}
+
+#[test]
 fn the_environment_is_the_block_and_nothing_else() {
     let emulator = TestEmulator::with_backends(1);
     let block = emulator.options().env("OTHER", "a=b=c").env("EMPTY", "").to_block();
