@@ -152,3 +152,96 @@ impl Serialize for Data<'_> {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::error::{Category, Known, Step};
+    use crate::target::Target;
+
+    fn error(step: Option<Step>, settings: Option<State>, reset: Option<State>, backend: Option<&str>) -> Value {
+        let mut error = Error::new("TimedOut", Category::OperationTimeout, "No answer came");
+        error.step = step;
+        let target = Target {
+            backend_id: backend.map(str::to_owned),
+            service: "s".into(),
+            resource_group: "g".into(),
+            workspace: None,
+        };
+        serde_json::to_value(error.about(Some(target), Known { settings, reset })).expect("it is written")
+    }
+
+    #[test]
+    fn the_text_says_what_is_known_of_each_step() {
+        use State::{Done, NotSent, Unknown};
+        let reset = Some(Step::Reset);
+        let whole = "its settings were changed and its connection was reset; only reading it afterwards failed";
+        for (step, settings, state, says) in [
+            (None, None, Some(NotSent), "nothing was sent"),
+            (None, Some(NotSent), Some(NotSent), "nothing was sent"),
+            (reset, None, Some(NotSent), "its connection was not reset"),
+            (
+                reset,
+                None,
+                Some(Unknown),
+                "whether its connection was reset is unknown",
+            ),
+            (
+                Some(Step::Get),
+                None,
+                Some(Done),
+                "its connection was reset; only reading it afterwards failed",
+            ),
+            (
+                Some(Step::Settings),
+                Some(NotSent),
+                Some(NotSent),
+                "its settings were not changed and its connection was not reset",
+            ),
+            (
+                Some(Step::Settings),
+                Some(Unknown),
+                Some(NotSent),
+                "whether its settings were changed is unknown, and its connection was not reset",
+            ),
+            (
+                reset,
+                Some(Done),
+                Some(NotSent),
+                "its settings were changed, and its connection was not reset",
+            ),
+            (
+                reset,
+                Some(Done),
+                Some(Unknown),
+                "its settings were changed, and whether its connection was reset is unknown",
+            ),
+            (Some(Step::Get), Some(Done), Some(Done), whole),
+            (Some(Step::Get), None, None, "it was not read"),
+        ] {
+            let json = error(step, settings, state, Some("b"));
+            let text = format!("No answer came. Backend 'b' of service 's' in resource group 'g': {says}.");
+            assert_eq!((&json["message"], &json["text"]), (&json!(text), &json!(text)));
+            let data = &json["data"];
+            assert_eq!(data["SettingsChanged"], settings == Some(Done), "{data}");
+            assert_eq!(data["ResetDone"], state == Some(Done), "{data}");
+            assert_eq!(data.get("SettingsState").is_some(), settings.is_some(), "{data}");
+        }
+        let list = error(Some(Step::Get), None, None, None);
+        let says = "No answer came. Service 's' in resource group 'g': its backends were not read.";
+        assert_eq!(list["text"], says);
+    }
+
+    #[test]
+    fn an_error_of_no_item_says_nothing_of_steps() {
+        let plain = Error::new("CredentialUnavailable", Category::AuthenticationError, "There is none.").into_fatal();
+        let expected = json!({
+            "code": "CredentialUnavailable", "category": "AuthenticationError", "fatal": true,
+            "message": "There is none.", "text": "There is none.",
+            "data": { "Code": "CredentialUnavailable", "Attempts": 0, "SettingsChanged": false, "ResetDone": false },
+        });
+        assert_eq!(serde_json::to_value(&plain).expect("it is written"), expected);
+    }
+}
