@@ -1,8 +1,7 @@
 //! The body of a service's error, read leniently: a member of an unexpected type is left out, and the rest is kept.
 
-use serde_json::Value;
-
 use crate::error::Detail;
+use crate::json::{self, Json, Members};
 
 /// What the body says; empty members where it says nothing.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,37 +14,39 @@ pub(crate) struct ErrorBody {
 impl ErrorBody {
     /// Reads a body of any kind.
     pub fn read(body: &[u8]) -> Self {
-        let Ok(body) = serde_json::from_slice::<Value>(body) else {
-            return Self::default();
-        };
+        let body = String::from_utf8_lossy(body);
+        let top = json::object(&body).unwrap_or_default();
         // API Management answers some requests with the members at the top.
-        let error = match &body["error"] {
-            error @ Value::Object(_) => error,
-            _ => &body,
-        };
-        let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
+        let inner = member(&top, "error").and_then(Json::members);
+        let error = inner.as_ref().unwrap_or(&top);
+        let details = member(error, "details").and_then(Json::elements).unwrap_or_default();
         Self {
-            code: text(&error["code"]).unwrap_or_default(),
-            message: text(&error["message"]).unwrap_or_default(),
-            details: details.iter().filter(|detail| detail.is_object()).map(detail).collect(),
+            code: text(error, "code").unwrap_or_default(),
+            message: text(error, "message").unwrap_or_default(),
+            details: details.into_iter().filter_map(Json::members).map(detail).collect(),
         }
     }
 }
 
-fn detail(value: &Value) -> Detail {
+fn detail(members: Members) -> Detail {
     Detail {
-        code: text(&value["code"]).unwrap_or_default(),
-        message: text(&value["message"]).unwrap_or_default(),
-        target: text(&value["target"]),
+        code: text(&members, "code").unwrap_or_default(),
+        message: text(&members, "message").unwrap_or_default(),
+        target: text(&members, "target"),
     }
 }
 
+fn member<'a>(members: &Members<'a>, name: &str) -> Option<Json<'a>> {
+    members.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+}
+
 /// Numbers and truth values are as good as their text.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+fn text(members: &Members, name: &str) -> Option<String> {
+    let value = member(members, name)?;
+    match value.kind() {
+        "a string" => Some(value.text()?.to_owned()),
+        "a number" | "true or false" => Some(value.raw().to_owned()),
+        _ => None,
     }
 }
 
@@ -75,6 +76,15 @@ mod tests {
         let body = r#"{"error":{"code":5,"message":"Told.","details":[
             {"code":true,"message":[],"target":"url"}, 7, null, "text", {"message":1.5,"target":{}}]}}"#;
         assert_eq!(read(body), whole);
+        let odd = ErrorBody::read(
+            b"{\"error\":{\"code\":2E9999,\"message\":\"\\ud800\",\"details\":[{\"message\":\"\xff!\"}]}}",
+        );
+        let expected = ErrorBody {
+            code: "2E9999".into(),
+            message: String::new(),
+            details: vec![detail("", "\u{fffd}!", None)],
+        };
+        assert_eq!(odd, expected);
         let at_the_top = r#"{"error":"text","code":{},"message":"Told.","details":"none"}"#;
         let expected = ErrorBody {
             message: "Told.".into(),

@@ -155,10 +155,11 @@ impl Serialize for Data<'_> {
 
 #[cfg(test)]
 mod tests {
+    use engine_core::step::{Known, Step};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::{Category, Known, Step};
+    use crate::error::Category;
     use crate::target::Target;
 
     fn error(step: Option<Step>, settings: Option<State>, reset: Option<State>, backend: Option<&str>) -> Value {
@@ -175,13 +176,13 @@ mod tests {
 
     #[test]
     fn the_text_says_what_is_known_of_each_step() {
-        use State::{Done, NotSent, Unknown};
+        use State::{Done, NotDone, Unknown};
         let reset = Some(Step::Reset);
         let whole = "its settings were changed and its connection was reset; only reading it afterwards failed";
         for (step, settings, state, says) in [
-            (None, None, Some(NotSent), "nothing was sent"),
-            (None, Some(NotSent), Some(NotSent), "nothing was sent"),
-            (reset, None, Some(NotSent), "its connection was not reset"),
+            (None, None, Some(NotDone), "nothing was sent"),
+            (None, Some(NotDone), Some(NotDone), "nothing was sent"),
+            (reset, None, Some(NotDone), "its connection was not reset"),
             (
                 reset,
                 None,
@@ -196,20 +197,20 @@ mod tests {
             ),
             (
                 Some(Step::Settings),
-                Some(NotSent),
-                Some(NotSent),
+                Some(NotDone),
+                Some(NotDone),
                 "its settings were not changed and its connection was not reset",
             ),
             (
                 Some(Step::Settings),
                 Some(Unknown),
-                Some(NotSent),
+                Some(NotDone),
                 "whether its settings were changed is unknown, and its connection was not reset",
             ),
             (
                 reset,
                 Some(Done),
-                Some(NotSent),
+                Some(NotDone),
                 "its settings were changed, and its connection was not reset",
             ),
             (

@@ -22,6 +22,8 @@ mod error_json;
 mod exchange;
 #[allow(unsafe_code)]
 pub mod ffi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http_client;
 mod item;
 mod json;

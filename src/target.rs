@@ -4,22 +4,32 @@ use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A backend, or (without a backend's name) the service whose backends are listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Target {
     /// The backend's name; none for a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_name")]
     pub backend_id: Option<String>,
     /// The API Management service.
+    #[serde(serialize_with = "name")]
     pub service: String,
     /// The service's resource group.
+    #[serde(serialize_with = "name")]
     pub resource_group: String,
     /// The workspace that the backend is in, where it is in one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_name")]
     pub workspace: Option<String>,
+}
+
+fn name<S: Serializer>(name: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    printable(name).serialize(serializer)
+}
+
+fn optional_name<S: Serializer>(name: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    name.as_deref().map(printable).serialize(serializer)
 }
 
 impl Target {

@@ -5,9 +5,9 @@
 
 mod cause;
 mod driver;
-mod event;
+pub(crate) mod event;
 mod notices;
-mod options;
+pub(crate) mod options;
 mod progress;
 mod shared;
 
