@@ -192,7 +192,7 @@ fn when_a_connection_ends_one_new_one_is_made() {
 fn http1_requests_have_a_connection_each() {
     let plain = TestEmulator::start(Config {
         backends: 500,
-        latency: Duration::from_millis(200),
+        latency: Duration::from_millis(100),
         ..Config::default()
     });
     let start = std::time::Instant::now();
