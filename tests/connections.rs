@@ -196,9 +196,9 @@ fn http1_requests_have_a_connection_each() {
         ..Config::default()
     });
     let start = std::time::Instant::now();
-    run(&plain.options().window(64), (1..=128).map(item)).assert_all_succeeded();
-    // The first alone, then two rounds of 64.
-    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+    run(&plain.options().window(64), (1..=500).map(item)).assert_all_succeeded();
+    // The first goes alone, and the pace doubles from there. One after the other they would take 50 s.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!((64..=128).contains(&plain.stats().connections), "{:?}", plain.stats());
 }
 
