@@ -131,12 +131,14 @@ impl Item {
     pub fn outline(json: &str) -> Result<Outline> {
         let input = Input::read(json)?;
         let checked = || {
+            // Before the names: a caller can check what holds for many items by itself.
+            let settings = input.settings.map(Settings::read).transpose()?.flatten();
+            let after = input.after.map(check_after).transpose()?;
             let any = Ok("00000000-0000-0000-0000-000000000000".to_owned());
             let place = input.place(&Defaults {
                 endpoint: None,
                 subscription: &any,
             })?;
-            let settings = input.settings.map(Settings::read).transpose()?.flatten();
             let named = input.id.is_some() || input.next_link.is_some() || input.subscription.is_some();
             let target = Target::of_path(&place.path)
                 .ok_or_else(|| Error::invalid("InvalidItem", "The nextLink names no API Management service."))?;
@@ -144,7 +146,7 @@ impl Item {
                 action: input.action.unwrap_or_default(),
                 target,
                 subscription: named.then_some(place.subscription),
-                after: input.after.map(check_after).transpose()?,
+                after,
                 changes: settings.map(|settings| settings.changes()).unwrap_or_default(),
             })
         };

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json, Text};
-use crate::secret::mask_user_info;
+use crate::trace::mask_secrets;
 
 /// Checked settings.
 #[derive(Default, Serialize)]
@@ -185,7 +185,7 @@ impl<'a> Settings<'a> {
 
     /// What is changed, in the order of the cmdlet's parameters; values only where they are no secrets.
     pub fn changes(&self) -> Vec<String> {
-        let with = |name: &str, value: &str| format!("{name} to '{}'", mask_user_info(value));
+        let with = |name: &str, value: &str| format!("{name} to '{}'", mask_secrets(value));
         let protocol = self.protocol.map(|protocol| with("Protocol", protocol));
         let url = self.url.as_ref().map(|url| with("Url", url));
         let credential = self.credentials.as_ref().map(|_| "Credential".to_owned());
@@ -235,7 +235,7 @@ fn has_space_or_control(text: &str) -> bool {
 }
 
 fn check_http_url(value: &str, wanted: &str) -> std::result::Result<(), String> {
-    let shown = mask_user_info(value);
+    let shown = mask_secrets(value);
     let refused = || format!("'{shown}' is not {wanted}.");
     let url = url::Url::parse(value).map_err(|_| refused())?;
     // The parser mends what browsers mend: a third slash, space at the end, line breaks anywhere. The service is sent what
