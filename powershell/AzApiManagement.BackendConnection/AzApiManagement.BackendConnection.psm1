@@ -1,35 +1,17 @@
-# The module: its cmdlet, and the reading of everything else when it is first needed. The cmdlet stands in this file
-# because reading another one costs a tenth of the import.
-$script:Folder = $PSScriptRoot
+# The module: its cmdlet and the attributes of its parameters. Everything else is in Engine.ps1, which `cargo xtask stage`
+# joins from the files of Private/, and which the first call reads: reading it costs more than the whole import.
 $script:Native = $null
-$script:RestIsLoaded = $false
 
-# Reads the files that only some calls need: settings, errors, output, Az.Accounts, progress. Their functions name the
-# script scope, since they are read from inside this one.
-function Import-Rest {
-    if ($script:RestIsLoaded) {
-        return
-    }
-    foreach ($file in 'ErrorRecords', 'Settings', 'AzAccounts', 'Backend', 'EngineEvents', 'Items', 'RunProgress') {
-        . "$script:Folder/Private/$file.ps1"
-    }
-    $script:RestIsLoaded = $true
-}
-
-# Reads the interop, at the first call. A library that cannot be used ends the call.
-function Import-Native {
+# Reads Engine.ps1 and loads the native library. A library that cannot be used ends the call.
+function Import-Engine {
     param($Cmdlet)
 
-    . "$script:Folder/Private/NativeLibrary.ps1"
-    try {
-        $script:Native = Get-NativeType
-    } catch {
-        $Cmdlet.ThrowTerminatingError($_)
-    }
+    . "$PSScriptRoot/Engine.ps1"
+    $script:Native = Get-NativeType $Cmdlet
 }
 
-# A blank value of Protocol (a pool's backend, an empty cell of a CSV) means that none is given, but ValidateSet refuses
-# it. This lets it through as a copy of 'http' that is known by its reference.
+# A blank Protocol (a pool's backend, an empty cell of a CSV) means "not given", but ValidateSet refuses it. This passes it on
+# as a copy of 'http' that is known by its reference.
 class BlankProtocol : System.Management.Automation.ArgumentTransformationAttribute {
     static [string] $NotGiven = [string]::new([char[]] 'http')
 
@@ -41,32 +23,53 @@ class BlankProtocol : System.Management.Automation.ArgumentTransformationAttribu
     }
 }
 
-# A piped object is no number of seconds, but the binder tries to make one of it and fails by three exceptions, which cost as
-# much as the reset. It takes this number instead, which process never reads: only a number or text that is piped is a time.
-# A long, since an int would be bound before the object itself is, and choose the parameter set.
+# A piped object is not a number of seconds, but the binder tries to convert it and fails with three exceptions, which cost as
+# much as the reset. It gets $null instead, which means "not given", as a blank does.
 class NoTime : System.Management.Automation.ArgumentTransformationAttribute {
     [object] Transform([System.Management.Automation.EngineIntrinsics] $engine, [object] $value) {
-        if ($value -is [ValueType] -or $value -is [string] -or $null -eq $value) {
+        if ($value -is [ValueType] -or ($value -is [string] -and -not [string]::IsNullOrWhiteSpace($value))) {
             return $value
         }
-        return [long] [int]::MinValue
+        if ($value -is [System.Collections.IEnumerable] -and $value -isnot [string]) {
+            # Fails with the error of a plain [int]; the collection itself would fail with one about Nullable.
+            return $value.GetType().FullName
+        }
+        return $null
     }
 }
 
-# A credential or proxy of Import-Clixml, a job or a remote session is of a type "Deserialized.…", which its parameter does
-# not take; nor could the backend be piped whose proxy it is. This gives it its own type name back. An empty cell is none.
-class RevivedModel : System.Management.Automation.ArgumentTransformationAttribute {
+# An object of Az's type. One of Import-Clixml, a job or a remote session is of a type "Deserialized.…", which the parameter
+# does not take: it gets its own type name back. A blank is none, and anything else is an error that names the right cmdlet.
+class AzModel : System.Management.Automation.ArgumentTransformationAttribute {
+    [string] $Name
+
+    AzModel([string] $name) { $this.Name = $name }
+
     [object] Transform([System.Management.Automation.EngineIntrinsics] $engine, [object] $value) {
         if ($null -eq $value -or ($value -is [string] -and [string]::IsNullOrWhiteSpace($value))) {
             return $null
         }
-        $name = $value.PSObject.TypeNames[0]
-        if (-not $name.StartsWith('Deserialized.', [StringComparison]::Ordinal)) {
+        $type = "Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.$($this.Name)"
+        if ($value.PSObject.TypeNames.Contains($type)) {
             return $value
         }
+        if (-not $value.PSObject.TypeNames.Contains("Deserialized.$type")) {
+            $maker = $this.Name.Replace('PsApiManagement', 'New-AzApiManagement')
+            throw "It takes a $($this.Name), and this is a $($value.PSObject.TypeNames[0]). Make one with $maker."
+        }
         $copy = $value.PSObject.Copy()
-        $copy.PSObject.TypeNames.Insert(0, $name.Substring('Deserialized.'.Length))
+        $copy.PSObject.TypeNames.Insert(0, $type)
         return $copy
+    }
+}
+
+# Tab on -BackendId lists the backends of -Context.
+class BackendIdCompleter : System.Management.Automation.IArgumentCompleter {
+    [System.Collections.Generic.IEnumerable[System.Management.Automation.CompletionResult]] CompleteArgument(
+        [string] $command, [string] $parameter, [string] $word, [System.Management.Automation.Language.CommandAst] $ast, [System.Collections.IDictionary] $bound) {
+        if ($null -eq $bound['Context']) { return $null }
+        if ($null -eq $script:Native) { Import-Engine $null }
+        return [System.Management.Automation.CompletionResult[]] @(Get-BackendIdCompletion $word $bound['Context'])
     }
 }
 
@@ -89,11 +92,12 @@ function Reset-AzApiManagementBackendConnection {
         [Parameter(ParameterSetName = 'ContextParameterSet', Mandatory, ValueFromPipelineByPropertyName)]
         [Parameter(ParameterSetName = 'ByInputObject', ValueFromPipelineByPropertyName)]
         [AllowEmptyString()]
+        [ArgumentCompleter([BackendIdCompleter])]
         [string] $BackendId,
 
         [Parameter(ValueFromPipeline)]
         [NoTime()]
-        [int] $TimeUntilReset,
+        [Nullable[int]] $TimeUntilReset,
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [BlankProtocol()]
@@ -105,12 +109,12 @@ function Reset-AzApiManagementBackendConnection {
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendCredential')]
-        [RevivedModel()]
+        [AzModel('PsApiManagementBackendCredential')]
         $Credential,
 
         [Parameter(ValueFromPipelineByPropertyName)]
         [PSTypeName('Microsoft.Azure.Commands.ApiManagement.ServiceManagement.Models.PsApiManagementBackendProxy')]
-        [RevivedModel()]
+        [AzModel('PsApiManagementBackendProxy')]
         $Proxy,
 
         [Parameter(ValueFromPipelineByPropertyName)]
@@ -118,150 +122,87 @@ function Reset-AzApiManagementBackendConnection {
     )
 
     begin {
+        if ($null -eq $script:Native) { Import-Engine $PSCmdlet }
         # A function of a module sees the global preferences only. This one obeys those of the calling script, as a compiled
         # cmdlet does: with $WhatIfPreference set there, nothing may be sent.
         if (-not $PSBoundParameters.ContainsKey('WhatIf')) { $WhatIfPreference = $PSCmdlet.GetVariableValue('WhatIfPreference', $false) }
         if (-not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = $PSCmdlet.GetVariableValue('ConfirmPreference', 'High') }
-        if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.GetVariableValue('ErrorActionPreference', 'Continue') }
         if (-not $PSBoundParameters.ContainsKey('Verbose')) { $VerbosePreference = $PSCmdlet.GetVariableValue('VerbosePreference', 'SilentlyContinue') }
         if (-not $PSBoundParameters.ContainsKey('Debug')) { $DebugPreference = $PSCmdlet.GetVariableValue('DebugPreference', 'SilentlyContinue') }
+        if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $PSCmdlet.GetVariableValue('WarningPreference', 'Continue') }
         if (-not $PSBoundParameters.ContainsKey('ProgressAction')) { $ProgressPreference = $PSCmdlet.GetVariableValue('ProgressPreference', 'Continue') }
+        # The caller's preference is for this cmdlet's own errors (Write-RunError). With it here, what a later command of the
+        # pipeline throws would be handled by it too, and this function would go on.
+        $ErrorActionPreference = 'Continue'
 
-        # What stands on the command line holds for every item, and is always meant.
-        $timeIsGiven = $PSBoundParameters.ContainsKey('TimeUntilReset')
-        $idIsGiven = $PSBoundParameters.ContainsKey('BackendId')
-        $onCommandLine = $PSBoundParameters.Count
-        $settings = ''
-        # The settings on the command line, where a script block gives one of them for each item.
-        $named = $null
-        if ($null -eq $script:Native) {
-            Import-Native $PSCmdlet
-        }
         $native = $script:Native
-        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or
-            $PSBoundParameters.ContainsKey('Credential') -or $PSBoundParameters.ContainsKey('Proxy') -or $TimeUntilReset -lt 0) {
-            Import-Rest
-            $settings = Get-GivenSettings $PSBoundParameters $PSCmdlet
-            $named = Get-NamedSettings $PSBoundParameters
+        $run = $null
+        # What is on the command line holds for every item.
+        $call = @{ Cmdlet = $PSCmdlet; Given = @{} + $PSBoundParameters; Warned = @{} }
+        $settings = ''
+        $isPlain = -not $PSBoundParameters.ContainsKey('BackendId')
+        if ($PSBoundParameters.ContainsKey('Protocol') -or $PSBoundParameters.ContainsKey('Url') -or $PSBoundParameters.ContainsKey('Credential') -or
+            $PSBoundParameters.ContainsKey('Proxy') -or $PSBoundParameters.ContainsKey('TimeUntilReset')) {
+            $settings = Get-CommandLineSettings $call
+            $isPlain = $isPlain -and -not (Test-DelayedSetting $call)
         }
-        $utf8 = $script:Utf8
-        $quoted = $script:Quoted
-        # ShouldProcess is asked where it has something to say: it costs a tenth of what a reset does.
+        $encoder = [System.Text.Encodings.Web.JavaScriptEncoder]::Default
+        # ShouldProcess costs a tenth of what a reset does, so it is called only where it has something to say.
         $asks = "$WhatIfPreference $ConfirmPreference $VerbosePreference" -cne 'False High SilentlyContinue'
-        $session = [IntPtr]::Zero
-        $taken = 0
     }
 
     process {
-        $item = ''
-        $own = $settings
-        if ($null -ne $InputObject -and -not $idIsGiven -and $null -eq $named -and ($null -eq $_ -or [object]::ReferenceEquals($_, $InputObject))) {
+        # The item: what the engine is to do (docs/abi.md, "Item"). A piped backend, or -InputObject alone, is the usual case.
+        if ($isPlain -and $null -ne $InputObject -and ($null -eq $_ -or [object]::ReferenceEquals($_, $InputObject))) {
             $target = $InputObject
-            $id = "$($InputObject.Id)"
-            $name = "$($InputObject.BackendId)"
-            if ("$id$name".IndexOfAny($quoted) -lt 0) {
-                $item = if ($name -ceq '') { "{""id"":""$id""" } else { "{""id"":""$id"",""backendId"":""$name""" }
-            }
-        }
-        if ($item -ceq '') {
-            # Whatever is not the plain way of a piped backend.
-            Import-Rest
-            if (-not $timeIsGiven -and $TimeUntilReset -eq [int]::MinValue -and $PSBoundParameters.Count -le $onCommandLine + 1) {
-                # Without NoTime, the binder would say so itself.
-                $PSCmdlet.WriteError((New-NotBoundRecord $_))
-                return
-            }
+            $item = '{"id":"' + $encoder.Encode([string] $InputObject.Id) + '"'
+            if ($InputObject.BackendId) { $item += ',"backendId":"' + $encoder.Encode([string] $InputObject.BackendId) + '"' }
+            if ($null -ne $TimeUntilReset) { $item += ",""after"":$TimeUntilReset" }
+            $item += $settings
+        } else {
             $target = if ($null -ne $InputObject) { $InputObject } elseif ($null -ne $_) { $_ } else { $BackendId }
-            $bound = @{ InputObject = $InputObject; Context = $Context; BackendId = $BackendId; IdIsGiven = $idIsGiven; Piped = $_ }
-            $item = ConvertTo-TargetJson $bound
-            $ofItem = if (Test-Row $_) { 'Protocol', 'Url', 'Credential', 'Proxy' } else { $named }
-            if ($null -ne $ofItem) {
-                $values = @{ Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy }
-                $own = Get-ItemSettings $ofItem $PSBoundParameters $values $target $PSCmdlet
-                if ($null -eq $own) {
-                    return
-                }
+            $values = @{
+                Context = $Context; InputObject = $InputObject; BackendId = $BackendId; TimeUntilReset = $TimeUntilReset
+                Protocol = $Protocol; Url = $Url; Credential = $Credential; Proxy = $Proxy
             }
+            $item = New-ResetItem $call $PSBoundParameters $values $_ $settings
+            if ($null -eq $item) { return }
         }
-        if ($timeIsGiven -or ($_ -is [ValueType] -or $_ -is [string]) -and $PSBoundParameters.ContainsKey('TimeUntilReset')) {
-            $item += ",""after"":$TimeUntilReset"
+        if ($PassThru) { $item += ',"passThru":true' }
+        $bytes = [System.Text.Encoding]::UTF8.GetBytes("$item}")
+        if ($asks -and -not (Confirm-Item $PSCmdlet $bytes)) { return }
+
+        if ($null -eq $run) {
+            $run = New-EngineRun $PSCmdlet 'Resetting backend connections'
+            Start-EngineRun $run
+            $session, $inputs, $kind, $number, $buffer = $run.Session, $run.Inputs, $run.Kind, $run.Number, $run.Buffer
+            $next, $offered = 1, 1
+        } else {
+            # What is known by now comes out before anything else is sent. Mostly no event waits, and there is room.
+            $next = $native::apimbc_session_next($session, 0, $kind, $number, $buffer)
+            $offered = if ($next -eq 1) { $native::apimbc_session_submit($session, $bytes, $bytes.Length, 0) } else { 1 }
         }
-        if ($own -cne '') {
-            $item += $own
-        }
-        if ($PassThru) {
-            $item += ',"passThru":true'
-        }
-        $bytes = $utf8.GetBytes("$item}")
-        if ($asks) {
-            Import-Rest
-            if (-not (Confirm-Item $bytes $PSCmdlet)) {
-                return
-            }
-        }
-        if ($taken -eq 0) {
-            $inputs = [System.Collections.Generic.Queue[object]]::new()
-            $run = @{
-                Session = $session; Inputs = $inputs; First = 0; GetToken = $null; Started = [Environment]::TickCount64; NextProgress = 1000
-                ProgressShown = $false; ProgressId = 0; Activity = 'Resetting backend connections'; ThrottleTold = $false
-                Output = { param($json) ConvertTo-Backend $json.GetProperty('backend') }
-            }
-            $trace = if ("$DebugPreference" -cne 'SilentlyContinue') { 'debug' } elseif ("$VerbosePreference" -cne 'SilentlyContinue') { 'verbose' } else { 'none' }
-            $session = Start-EngineSession $run $PSCmdlet $trace
-            $run['Session'] = $session
-            $nextLook = $run['Started'] + $run['NextProgress']
-        }
-        $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
-        while ($status -eq 1) {
-            Import-Rest
-            Receive-EngineEvents $run $PSCmdlet 0
-            Update-RunProgress $run $PSCmdlet
-            $status = $native::apimbc_session_submit($session, $bytes, $bytes.Length, 50)
-        }
-        if ($own -cne '') {
+        if ($offered -eq 0) {
             [array]::Clear($bytes)
+            $inputs.Enqueue($target)
+            if (($inputs.Count -band 63) -eq 0 -or [Environment]::TickCount64 -ge $run.NextLook) { Update-EngineRun $run }
+            return
         }
-        $inputs.Enqueue($target)
-        $taken++
-        if ($taken -eq 1 -and $null -ne $run['GetToken']) {
-            # The engine asks for a token now; later it could be answered only when the next input comes.
-            Import-Rest
-            Receive-EngineEvents $run $PSCmdlet 1000
-        }
-        if ($status -ne 0) {
-            Import-Rest
-            # A session that takes no more has ended by an error, which is among the events.
-            Receive-EngineEvents $run $PSCmdlet 0
-            if ($status -ne 3) {
-                Stop-OnEngineError $PSCmdlet $status ([IntPtr]::Zero)
-            }
-        }
-        if (($taken -band 63) -eq 0 -or [Environment]::TickCount64 -ge $nextLook) {
-            Import-Rest
-            Skip-SettledInputs $run
-            Update-RunProgress $run $PSCmdlet
-            $nextLook = $run['Started'] + $run['NextProgress']
-        }
+        $run.Offer($bytes, $target, $next, $offered)
+        # Results are output by this statement, and it stands outside of every try, loop and switch: in one of them, an error,
+        # break or continue of a later command would act on it (see EngineRun).
+        $run
     }
 
     end {
-        if ($taken -gt 0) {
-            $null = $native::apimbc_session_finish($session)
-            $status = $native::apimbc_session_next($session, 50, ($kind = [int[]]::new(1)), ($number = [long[]]::new(1)), ($buffer = [IntPtr[]]::new(1)))
-            if ($status -ne 2 -or $run['ProgressShown']) {
-                Import-Rest
-                Complete-EngineSession $run $PSCmdlet $status $kind $number $buffer
-            }
-            $native::apimbc_session_free($session)
-            $session = [IntPtr]::Zero
+        if ($null -ne $run) {
+            $run.Finish()
+            $run
         }
     }
 
     clean {
-        # Null where begin itself failed.
-        if ($null -ne $session -and $session -ne [IntPtr]::Zero) {
-            Import-Rest
-            Stop-EngineSession $run $PSCmdlet
-        }
+        # Null where begin failed, or without input.
+        if ($null -ne $run) { Stop-EngineRun $run }
     }
 }

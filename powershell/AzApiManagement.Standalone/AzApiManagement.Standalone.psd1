@@ -11,6 +11,7 @@
     # Exactly this one: its private functions are used.
     RequiredModules      = @(@{ ModuleName = 'AzApiManagement.BackendConnection'; RequiredVersion = '0.1.0' })
     FunctionsToExport    = @('New-AzApiManagementContext', 'Get-AzApiManagementBackend', 'New-AzApiManagementBackendCredential', 'New-AzApiManagementBackendProxy')
+    FormatsToProcess     = @('AzApiManagement.Standalone.Format.ps1xml')
     CmdletsToExport      = @()
     VariablesToExport    = @()
     AliasesToExport      = @()

@@ -185,7 +185,7 @@ Test 'a credential with values of a wrong type' {
     Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential (New-Credential @{ Header = @{ 'x-key' = 42 } }) } InvalidCredential 'x-key'
     Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential (New-Credential @{ Query = @{ q = @('a', $null) } }) } InvalidCredential "'q'"
     Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential (New-Credential @{ Query = 'q=1' }) } InvalidCredential 'Query'
-    Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential (New-Credential @{ Certificate = @(1) }) } InvalidCredential 'certificate'
+    Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Credential (New-Credential @{ Certificate = @(1) }) } InvalidCredential 'Credential.Certificate'
 }
 
 Test 'a proxy without what it needs' {
@@ -194,7 +194,7 @@ Test 'a proxy without what it needs' {
     $proxy = [pscustomobject] @{ PSTypeName = "${Models}PsApiManagementBackendProxy"; Url = 'http://proxy.example'; Password = 'pass' }
     Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Proxy $proxy } InvalidProxy 'user name'
     $proxy = [pscustomobject] @{ PSTypeName = "${Models}PsApiManagementBackendProxy"; Url = 'http://proxy.example'; ProxyCredentials = 'user' }
-    Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Proxy $proxy } InvalidProxy 'String'
+    Assert-Ends { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Proxy $proxy } InvalidProxy 'Proxy.ProxyCredentials'
 }
 
 Test 'a null credential or proxy on the command line' {

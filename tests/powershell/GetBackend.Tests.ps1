@@ -24,6 +24,13 @@ $first = '?api-version=2024-05-01'
 $second = '?api-version=2024-05-01&%24skip=100'
 $third = '?api-version=2024-05-01&%24skip=200'
 
+# Az's mapping makes an empty array of a list that the service does not have.
+function Assert-EmptyArray {
+    param([object] $Value, [string] $What)
+
+    Assert-True ($Value -is [string[]] -and $Value.Length -eq 0) "$What is an empty array: $Value"
+}
+
 # The call writes this error and sends nothing.
 function Assert-Refused {
     param([scriptblock] $Call, [string] $Id, [string] $Named)
@@ -111,8 +118,8 @@ Test 'its objects have the shape of Az, with all that the service said' {
     Set-FullBackend 200
     $backend = Get-AzApiManagementBackend -Context $context -BackendId 200
     Assert-Equal $backend.PSObject.TypeNames[0] "${Models}PsApiManagementBackend" 'type name'
-    Assert-Equal $backend.PSObject.Properties.Name 'Id', 'ResourceGroupName', 'ServiceName', 'BackendId', 'Protocol', 'ResourceId', 'Title',
-        'Description', 'Url', 'Properties', 'Proxy', 'Credentials', 'ServiceFabricCluster' 'properties'
+    Assert-Equal $backend.PSObject.Properties.Name 'BackendId', 'Protocol', 'ResourceId', 'Title', 'Description', 'Url', 'Properties',
+        'Proxy', 'Credentials', 'ServiceFabricCluster', 'Id', 'ResourceGroupName', 'ServiceName' 'properties, in the order of Az''s type'
     Assert-Equal $backend.Id, $backend.BackendId, $backend.ResourceGroupName, $backend.ServiceName (Get-BackendResourceId 200), '200', 'Api-Default-WestUS', 'contoso' 'names'
     Assert-Equal $backend.Url, $backend.Protocol, $backend.Title, $backend.Description, $backend.ResourceId 'https://full.example/api', 'http', 'full', 'described', 'https://management.azure.com/x' 'texts'
     Assert-True ($backend.Properties -is [System.Collections.Generic.IDictionary[string, object]]) 'Properties is a dictionary'
@@ -269,9 +276,12 @@ Test 'members of another kind than documented are as good as left out' {
     Assert-Equal $backend.Protocol, $backend.Url, $backend.Title 'http', $null, $null 'texts'
     Assert-Equal $backend.Proxy $null 'Proxy'
     Assert-Equal @($backend.Properties.Keys) 'skipCertificateNameValidation' 'checks'
-    Assert-Equal $backend.Credentials.Query, $backend.Credentials.Certificate, $backend.Credentials.Authorization $null, $null, $null 'Credentials'
+    Assert-Equal $backend.Credentials.Query, $backend.Credentials.Authorization $null, $null 'Credentials'
+    Assert-EmptyArray $backend.Credentials.Certificate 'Certificate'
     $cluster = $backend.ServiceFabricCluster
-    Assert-Equal $cluster.MaxPartitionResolutionRetries, $cluster.ManagementEndpoints, $cluster.ServerX509Names, $cluster.ClientCertificateId $null, $null, $null, 'cert-id' 'cluster'
+    Assert-Equal $cluster.MaxPartitionResolutionRetries, $cluster.ServerX509Names, $cluster.ClientCertificateId $null, $null, 'cert-id' 'cluster'
+    Assert-EmptyArray $cluster.ManagementEndpoints 'ManagementEndpoints'
+    Assert-EmptyArray $cluster.ServerCertificateThumbprint 'ServerCertificateThumbprint'
     Assert-Equal $cluster.ClientCertificateThumbprint $null 'thumbprint, which the service did not tell'
 }
 

@@ -76,11 +76,19 @@ Test 'parameters are those of the cmdlet, in alphabetical order' {
     Assert-Equal @($help.parameters.parameter.name) @(Get-OwnParameters $cmdlet) 'parameters'
 }
 
+# The type of a parameter as a reader thinks of it: nobody needs to know that a number may be left open.
+function Get-ShownType {
+    param([string] $Name)
+
+    $type = $cmdlet.Parameters[$Name].ParameterType
+    if ([Nullable]::GetUnderlyingType($type)) { [Nullable]::GetUnderlyingType($type).FullName } else { @(Get-Row $cmdlet $Name)[0] }
+}
+
 Test 'each parameter has the type, aliases and pipeline input of the cmdlet' {
     foreach ($parameter in $help.parameters.parameter) {
         $name = $parameter.name
         $metadata = $cmdlet.Parameters[$name]
-        Assert-Equal $parameter.type.name @(Get-Row $cmdlet $name)[0] "type of -$name"
+        Assert-Equal $parameter.type.name (Get-ShownType $name) "type of -$name"
         $aliases = if ($metadata.Aliases.Count) { [string]::Join(', ', $metadata.Aliases) } else { 'none' }
         Assert-Equal $parameter.aliases $aliases "aliases of -$name"
         Assert-Equal $parameter.position 'named' "position of -$name"
@@ -107,7 +115,7 @@ Test 'each set of the syntax is that of the cmdlet, in the order of the page' {
         foreach ($parameter in $item.parameter) {
             $of = @($set.Parameters).Where({ $_.Name -eq $parameter.name })[0]
             Assert-Equal $parameter.required "$($of.IsMandatory)".ToLowerInvariant() "whether -$($of.Name) is required in $($set.Name)"
-            $typeName = @(Get-Row $cmdlet $of.Name)[0].Split('.')[-1]
+            $typeName = (Get-ShownType $of.Name).Split('.')[-1]
             $shown = if ($typeName -eq 'SwitchParameter') { $null } else { $typeName }
             Assert-Equal $parameter.parameterValue $shown "value of -$($of.Name) in $($set.Name)"
         }

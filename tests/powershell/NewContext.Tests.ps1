@@ -5,13 +5,16 @@
 Import-Module AzApiManagement.Standalone
 
 $serviceId = (Get-BackendResourceId 1) -replace '/backends/1$'
+$subscription = '00000000-0000-0000-0000-000000000001'
 
 # The call gives this context and sends nothing.
 function Assert-Context {
-    param([object] $Context, [string] $ResourceGroupName, [string] $ServiceName)
+    param([object] $Context, [string] $ResourceGroupName, [string] $ServiceName, [string] $SubscriptionId)
 
     Assert-Equal $Context.PSObject.TypeNames[0] "${Models}PsApiManagementContext" 'type name'
-    Assert-Equal $Context.PSObject.Properties.Name 'ResourceGroupName', 'ServiceName' 'properties'
+    $names = if ($SubscriptionId) { 'ResourceGroupName', 'ServiceName', 'SubscriptionId' } else { 'ResourceGroupName', 'ServiceName' }
+    Assert-Equal $Context.PSObject.Properties.Name $names 'properties'
+    if ($SubscriptionId) { Assert-Equal $Context.SubscriptionId $SubscriptionId 'subscription of the id' }
     Assert-Equal $Context.ResourceGroupName, $Context.ServiceName $ResourceGroupName, $ServiceName 'values'
     Assert-Equal (Get-Journal) @() 'sent'
 }
@@ -29,13 +32,13 @@ Test 'from names' {
 }
 
 Test 'from the id of the service, and of anything in it' {
-    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId) 'Api-Default-WestUS' 'contoso'
-    Assert-Context (New-AzApiManagementContext -ResourceId (Get-BackendResourceId 1)) 'Api-Default-WestUS' 'contoso'
-    Assert-Context (New-AzApiManagementContext -ResourceId "$serviceId/") 'Api-Default-WestUS' 'contoso'
+    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId) 'Api-Default-WestUS' 'contoso' $subscription
+    Assert-Context (New-AzApiManagementContext -ResourceId (Get-BackendResourceId 1)) 'Api-Default-WestUS' 'contoso' $subscription
+    Assert-Context (New-AzApiManagementContext -ResourceId "$serviceId/") 'Api-Default-WestUS' 'contoso' $subscription
 }
 
 Test 'from an id in other letter case; the names are as the id has them' {
-    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId.ToUpperInvariant()) 'API-DEFAULT-WESTUS' 'CONTOSO'
+    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId.ToUpperInvariant()) 'API-DEFAULT-WESTUS' 'CONTOSO' $subscription
 }
 
 Test 'an id of something else is an error' {
@@ -71,7 +74,7 @@ Test 'rows with names and rows with ids' {
     Assert-Equal $contexts.Count 2 'contexts'
     Assert-Context $contexts[0] 'one' 'a'
     Assert-Context $contexts[1] 'two' 'b'
-    Assert-Context ([pscustomobject] @{ ResourceId = $serviceId } | New-AzApiManagementContext) 'Api-Default-WestUS' 'contoso'
+    Assert-Context ([pscustomobject] @{ ResourceId = $serviceId } | New-AzApiManagementContext) 'Api-Default-WestUS' 'contoso' $subscription
 }
 
 Test 'a row with a bad id leaves the others alone' {
@@ -99,9 +102,9 @@ Test '-ErrorAction and the preference of the calling function count' {
 
 Test '-DefaultProfile and its aliases are taken, and change nothing' {
     Assert-Context (New-AzApiManagementContext -ResourceGroupName group -ServiceName contoso -DefaultProfile 'any') 'group' 'contoso'
-    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzContext 'any') 'Api-Default-WestUS' 'contoso'
-    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzureRmContext $null) 'Api-Default-WestUS' 'contoso'
-    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzureCredential 'any') 'Api-Default-WestUS' 'contoso'
+    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzContext 'any') 'Api-Default-WestUS' 'contoso' $subscription
+    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzureRmContext $null) 'Api-Default-WestUS' 'contoso' $subscription
+    Assert-Context (New-AzApiManagementContext -ResourceId $serviceId -AzureCredential 'any') 'Api-Default-WestUS' 'contoso' $subscription
 }
 
 Test 'the context is taken by the cmdlets that need one' {
@@ -111,7 +114,30 @@ Test 'the context is taken by the cmdlets that need one' {
     Assert-Equal (Get-Sent) 'POST 1/reconnect', 'GET 2' 'sent'
 }
 
-Test 'a context names no subscription: the current one is used, whatever the id named' {
-    $context = New-AzApiManagementContext -ResourceId $serviceId.Replace('000000000001', '000000000009')
+Test 'a context of an id keeps its subscription, and the cmdlets use it' {
+    $context = New-AzApiManagementContext -ResourceId $serviceId
+    Use-Environment @{ AZURE_SUBSCRIPTION_ID = '00000000-0000-0000-0000-000000000009' } {
+        Assert-Equal (Get-AzApiManagementBackend -Context $context -BackendId 2).Id (Get-BackendResourceId 2) 'backend'
+        Assert-Equal @(Get-AzApiManagementBackend -Context $context).Count 20000 'backends of the list'
+        $null = Invoke-Control DELETE journal
+        Reset-AzApiManagementBackendConnection -Context $context -BackendId 1
+        New-Backend 2 'Deserialized.' | Reset-AzApiManagementBackendConnection -Context $context
+    }
+    Use-Environment @{ AZURE_SUBSCRIPTION_ID = $null } {
+        Reset-AzApiManagementBackendConnection -Context $context -BackendId 3
+    }
+    Assert-Equal (Get-Journal).status 202, 202, 202 'answers'
+}
+
+Test 'a context of names uses the current subscription' {
+    $context = New-AzApiManagementContext -ResourceGroupName Api-Default-WestUS -ServiceName contoso
     Assert-Equal (Get-AzApiManagementBackend -Context $context -BackendId 2).Id (Get-BackendResourceId 2) 'backend'
+}
+
+Test 'the id of a workspace is an error that says how to name its backends' {
+    foreach ($id in "$serviceId/workspaces/team", "$serviceId/workspaces/team/backends/1") {
+        $problem = Assert-WritesError { New-AzApiManagementContext -ResourceId $id }
+        Assert-Error $problem InvalidResourceId InvalidArgument New-AzApiManagementContext
+        Assert-Contains $problem.Exception.Message 'Get-AzApiManagementBackend -ResourceId'
+    }
 }

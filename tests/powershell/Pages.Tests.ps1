@@ -96,7 +96,7 @@ Test 'Installing: the modules lie where they were built' {
 Test 'One backend, and all of them' {
     $lines = Invoke-Block $page[2]
     Assert-Equal @($lines -match '^What if: ').Count 130 'what would be done'
-    Assert-True (@($lines -match '^Url +: https://contoso\.com/awesomeapi').Count -eq 1) "the backend as it is afterwards: $lines"
+    Assert-True (@($lines -match '^123 +\S* +https://contoso\.com/awesomeapi').Count -eq 1) "the backend as it is afterwards: $lines"
     Assert-Equal (Get-SentBy PATCH) 'PATCH 123 {"properties":{"url":"https://contoso.com/awesomeapi"}}' 'changes'
     $resets = Get-SentBy POST
     Assert-Equal $resets.Count 132 'resets'

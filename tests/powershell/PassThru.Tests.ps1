@@ -14,8 +14,8 @@ Test 'no output without it' {
 Test 'the backend, read after the reset' {
     $backend = Reset-AzApiManagementBackendConnection -Context $context -BackendId 123 -PassThru
     Assert-Equal $backend.PSObject.TypeNames[0] "${Models}PsApiManagementBackend" 'type name'
-    Assert-Equal $backend.PSObject.Properties.Name 'Id', 'ResourceGroupName', 'ServiceName', 'BackendId', 'Protocol', 'ResourceId', 'Title',
-        'Description', 'Url', 'Properties', 'Proxy', 'Credentials', 'ServiceFabricCluster' 'properties'
+    Assert-Equal $backend.PSObject.Properties.Name 'BackendId', 'Protocol', 'ResourceId', 'Title', 'Description', 'Url', 'Properties',
+        'Proxy', 'Credentials', 'ServiceFabricCluster', 'Id', 'ResourceGroupName', 'ServiceName' 'properties, in the order of Az''s type'
     Assert-Equal $backend.Id (Get-BackendResourceId 123) 'Id'
     Assert-Equal $backend.BackendId, $backend.ResourceGroupName, $backend.ServiceName '123', 'Api-Default-WestUS', 'contoso' 'names'
     Assert-Equal (Get-Sent) 'POST 123/reconnect', 'GET 123' 'sent'

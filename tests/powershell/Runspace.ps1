@@ -2,9 +2,12 @@
 
 # Starts a script, with the module, a context and New-Backend at hand. Gives Shell, Result, and its Output as it comes.
 function Start-Runspace {
-    param([string] $Script)
+    param([string] $Script, [System.Management.Automation.Runspaces.SessionStateCommandEntry[]] $Commands = @())
 
     $state = [initialsessionstate]::CreateDefault2()
+    foreach ($command in $Commands) {
+        $state.Commands.Add($command)
+    }
     $shell = [powershell]::Create($state)
     $null = $shell.AddScript("Import-Module AzApiManagement.BackendConnection; . '$($PSScriptRoot.Replace("'", "''"))/Models.ps1'; `$context = New-Context")
     $null = $shell.Invoke()

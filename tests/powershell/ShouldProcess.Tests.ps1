@@ -142,3 +142,31 @@ New-Backend 2 | Reset-AzApiManagementBackendConnection" -Arguments @() -Lines 'n
     Assert-Contains $told.Output "backend '2' of service 'contoso'"
     Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
 }
+
+Test '-Confirm where nobody can answer ends the call once, and says how to go on' {
+    $told = Invoke-Script "$Preamble
+(New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection -Confirm -ErrorAction SilentlyContinue
+`"ok: `$?`"
+try { New-Backend 1 | Reset-AzApiManagementBackendConnection -Confirm } catch { `$_.FullyQualifiedErrorId; `$_.Exception.Message }
+`$ConfirmPreference = 'Low'
+try { New-Backend 1 | Reset-AzApiManagementBackendConnection } catch { `$_.FullyQualifiedErrorId }
+'end'"
+    $lines = $told.Output.TrimEnd() -split '\r?\n'
+    Assert-Equal $lines[0, 1] 'ok: False', 'ConfirmationUnavailable,Reset-AzApiManagementBackendConnection' "told: $($told.Output) $($told.Errors)"
+    Assert-Contains $lines[2] '-Confirm:$false'
+    Assert-Equal ([regex]::Matches($told.Errors, 'cannot ask for confirmation').Count) 1 "errors that are shown: $($told.Errors)"
+    Assert-Equal $lines[-2, -1] 'ConfirmationUnavailable,Reset-AzApiManagementBackendConnection', 'end' 'with the preference'
+    Assert-Equal (Get-Sent) @() 'sent'
+}
+
+Test '-WhatIf says each setting with its new value, but for secrets' {
+    $told = Invoke-Script "$Preamble
+`$credential = New-Credential @{ Header = @{ 'x-key' = @('secret-a') } }
+New-Backend 1 | Reset-AzApiManagementBackendConnection -Protocol soap -Url 'https://user:secret-b@contoso.com/a?code=secret-c&v=1' -Credential `$credential -Proxy (New-Proxy 'http://px:8080' user secret-d) -TimeUntilReset 300 -WhatIf"
+    Assert-Equal $told.Errors '' 'errors'
+    Assert-NotContains $told.Output 'secret-'
+    foreach ($part in "Protocol to 'soap'", "Url to 'https://", 'contoso.com/a?code=', '&v=1', 'Credential', "Proxy to 'http://px:8080'", 'reset connection in 300 seconds',
+        "backend '1' of service 'contoso' in resource group 'Api-Default-WestUS'") {
+        Assert-Contains $told.Output $part
+    }
+}

@@ -41,7 +41,7 @@ Test 'beside another version of the main module it uses the one that it requires
     $modules = "$env:TEST_SCRATCH/two versions"
     $main = @(Get-Module AzApiManagement.BackendConnection)[0]
     foreach ($from in $main.ModuleBase, "$($main.ModuleBase)/../AzApiManagement.Standalone") {
-        foreach ($file in [System.IO.Directory]::GetFiles($from, '*.ps*1', 'AllDirectories')) {
+        foreach ($file in [System.IO.Directory]::GetFiles($from, '*.ps*', 'AllDirectories')) {
             foreach ($version in '0.1.0', '9.0.0') {
                 $to = "$modules/$([System.IO.Path]::GetFileName([System.IO.Path]::GetFullPath($from)))/$version/$([System.IO.Path]::GetRelativePath($from, $file))"
                 $null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($to))
@@ -64,4 +64,15 @@ Import-Module AzApiManagement.Standalone
 (Get-AzApiManagementBackend -Context (New-Context) -BackendId 7).BackendId" @{ PSModulePath = $modules; AZAPIM_NATIVE_LIBRARY = $library }
     Assert-Equal $told.Errors '' 'errors'
     Assert-Equal ($told.Output.TrimEnd() -split '\r?\n') "9.0.0 $($main.Version)", '7' 'told'
+}
+
+Test 'importing it warns where Az.ApiManagement is installed, and there only' {
+    $installed = "$env:TEST_SCRATCH/with Az"
+    $null = [System.IO.Directory]::CreateDirectory("$installed/Az.ApiManagement")
+    $separator = [System.IO.Path]::PathSeparator
+    $told = Invoke-Script 'Import-Module AzApiManagement.Standalone 3>&1 | ForEach-Object { "$_" }' @{ PSModulePath = "$env:PSModulePath$separator$separator$installed" }
+    Assert-Equal $told.Errors '' 'errors'
+    Assert-Contains $told.Output "Az.ApiManagement is installed in '$installed'"
+    $told = Invoke-Script 'Import-Module AzApiManagement.Standalone'
+    Assert-Equal "$($told.Output)$($told.Errors)" '' 'told where it is not installed'
 }

@@ -11,7 +11,10 @@ Test 'a context' {
     $context = New-AzApiManagementContext -ResourceGroupName Api-Default-WestUS -ServiceName contoso
     Assert-Equal $context.GetType().FullName "${Models}PsApiManagementContext" 'type'
     Assert-Equal $context.ResourceGroupName, $context.ServiceName 'Api-Default-WestUS', 'contoso' 'values'
-    Assert-Equal (New-AzApiManagementContext -ResourceId (Get-BackendResourceId 1)).GetType().FullName "${Models}PsApiManagementContext" 'type of one from an id'
+    $context = New-AzApiManagementContext -ResourceId (Get-BackendResourceId 1)
+    Assert-Equal $context.GetType().FullName "${Models}PsApiManagementContext" 'type of one from an id'
+    Use-Environment @{ AZURE_SUBSCRIPTION_ID = $null } { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 }
+    Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent to the subscription of the id'
 }
 
 Test 'a credential' {

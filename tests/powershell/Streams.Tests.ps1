@@ -118,3 +118,16 @@ Test '-Debug alone asks nothing' {
     Assert-Equal $told.Where({ $_ -is [System.Management.Automation.ErrorRecord] }).Count 0 'errors'
     Assert-Equal (Get-Sent) 'POST 1/reconnect' 'sent'
 }
+
+Test '-Debug masks secrets in the query of a Url, and shows the harmless headers' {
+    $told = @(Get-Debug { Reset-AzApiManagementBackendConnection -Context $context -BackendId 1 -Url 'https://contoso.com/a?code=secret-a&v=1&sig=secret-b' -PassThru -Debug })
+    $request = @($told -match 'HTTP REQUEST')[0]
+    Assert-Contains $request 'https://contoso.com/a?code=****&v=1&sig=****'
+    Assert-NotContains "$told" 'secret-'
+    $answer = @($told -match 'HTTP RESPONSE')[0] -split '\r?\n'
+    foreach ($header in 'x-ms-request-id', 'x-ms-correlation-request-id', 'date', 'content-type') {
+        $line = @($answer -match "^$header\b")
+        Assert-Equal $line.Count 1 "lines of ${header}: $answer"
+        Assert-NotContains $line[0] '****'
+    }
+}

@@ -19,7 +19,8 @@ Test 'BackendId' {
 }
 
 Test 'TimeUntilReset' {
-    Assert-Row $cmdlet TimeUntilReset 'System.Int32', '__AllParameterSets value'
+    Assert-Row $cmdlet TimeUntilReset ([Nullable[int]].FullName), '__AllParameterSets value'
+    Assert-Contains "$(Get-Command Reset-AzApiManagementBackendConnection -Syntax)" '[-TimeUntilReset <int>]'
 }
 
 Test 'Protocol' {

@@ -16,6 +16,9 @@ use crate::{lock, platform};
 /// The module that has the cmdlet and carries the native libraries.
 pub const MAIN_MODULE: &str = "AzApiManagement.BackendConnection";
 
+/// The file of the main module that both modules read at the first call.
+const JOINED_FILE: &str = "Engine.ps1";
+
 /// What was staged.
 #[derive(Debug, Clone)]
 pub struct Staged {
@@ -47,6 +50,8 @@ pub fn stage() -> Result<Staged> {
 
     let source = workspace::root().join("powershell");
     let mut wanted = BTreeSet::new();
+    let private = Path::new(MAIN_MODULE).join("Private");
+    let mut parts = Vec::new();
     for file in files_below(&source)? {
         let relative = file
             .strip_prefix(&source)
@@ -56,9 +61,16 @@ pub fn stage() -> Result<Staged> {
         if relative.iter().any(|part| part == "runtimes") {
             continue;
         }
+        if relative.parent() == Some(&private) {
+            parts.push(file);
+            continue;
+        }
         update(&file, &modules.join(&relative))?;
         wanted.insert(relative);
     }
+    let joined = Path::new(MAIN_MODULE).join(JOINED_FILE);
+    update_to(&join(&parts)?, &modules.join(&joined))?;
+    wanted.insert(joined);
     let library = Path::new(MAIN_MODULE)
         .join("runtimes")
         .join(platform.rid)
@@ -107,9 +119,31 @@ pub(crate) fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The private functions of the modules as one file, which costs less to read than many.
+///
+/// A module reads it from inside a function, where only what names the script scope outlasts that function.
+fn join(parts: &[PathBuf]) -> Result<Vec<u8>> {
+    let mut joined = String::from("# Joined by `cargo xtask stage` from the files of Private/ in the source.\n");
+    for part in parts {
+        let text = fs::read_to_string(part).with_context(|| format!("{} cannot be read", part.display()))?;
+        for line in text.lines() {
+            match line.strip_prefix("function ") {
+                Some(rest) if !rest.starts_with("script:") => joined.push_str(&format!("function script:{rest}\n")),
+                _ => joined.push_str(&format!("{line}\n")),
+            }
+        }
+    }
+    Ok(joined.into_bytes())
+}
+
 /// Makes `to` a copy of `from`, in one step, unless it is one.
 fn update(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+    update_to(&bytes, to)
+}
+
+/// Gives `to` this content, in one step, unless it has it.
+fn update_to(bytes: &[u8], to: &Path) -> Result<()> {
     match fs::read(to) {
         Ok(present) if present == bytes => return Ok(()),
         Ok(_) => {}

@@ -1,73 +1,52 @@
 # Az.Accounts, where the user has loaded it and is connected. It is never imported behind the user's back.
 
-# The session's options that come from the current context, and in $Run.GetToken the command for its tokens; the empty
-# text where Az is not connected.
-function script:Get-AzAccountsOptions {
-    param([hashtable] $Run)
+# Adds the session's options that come from the current context, and sets in the run the command for its tokens. Nothing where Az
+# is not connected.
+function Add-AzAccountsOptions {
+    param($Run, [System.Collections.IDictionary] $Options)
 
     $module = @(Get-Module -Name Az.Accounts -All)[0]
     $getContext = $module.ExportedCommands['Get-AzContext']
     $getToken = $module.ExportedCommands['Get-AzAccessToken']
     if ($null -eq $getContext -or $null -eq $getToken) {
-        return ''
+        return
     }
     # -DefaultProfile of a cmdlet that has it stands for the current context, here and for the tokens.
-    $chosen = if ($null -ne $Run['DefaultProfile']) { @{ DefaultProfile = $Run['DefaultProfile'] } } else { @{} }
+    $chosen = if ($null -ne $Run.DefaultProfile) { @{ DefaultProfile = $Run.DefaultProfile } } else { @{} }
     $context = @(& $getContext -ErrorAction Ignore @chosen)[0]
     if ($null -eq $context -or $null -eq (Get-PropertyValue $context 'Account')) {
-        return ''
+        return
     }
     $Run.GetToken = $getToken
-    $options = ',"credential":"caller"'
+    $Options['credential'] = 'caller'
     foreach ($option in @('subscription', 'Subscription', 'Id'), @('tenant', 'Tenant', 'Id'), @('endpoint', 'Environment', 'ResourceManagerUrl'),
         @('audience', 'Environment', 'ActiveDirectoryServiceEndpointResourceId')) {
         $part = Get-PropertyValue $context $option[1]
         $value = if ($null -ne $part) { [string] (Get-PropertyValue $part $option[2]) }
         if (-not [string]::IsNullOrWhiteSpace($value)) {
-            $options += ',"' + $option[0] + '":' + (ConvertTo-JsonString $value)
+            $Options[$option[0]] = $value
         }
     }
-    $options
 }
 
-# Answers a token request of the engine's, from Get-AzAccessToken of any version: the token is a SecureString since
-# Az.Accounts 5 and was plain text before.
-function script:Send-AzAccountsToken {
-    param([hashtable] $Run, [long] $Number, [System.Text.Json.JsonElement] $Request)
+# Answers a token request of the engine's with Get-AzAccessToken of any version.
+function Send-AzAccountsToken {
+    param($Run, [long] $Number, [hashtable] $Request)
 
     $native = $script:Native
     try {
-        # Versions before 5 warn at each call that the token will be a SecureString, some of them also where one is asked for.
-        $arguments = @{ ResourceUrl = Get-JsonText $Request 'audience'; ErrorAction = 'Stop'; WarningAction = 'SilentlyContinue' }
-        if ($Run.GetToken.Parameters.ContainsKey('AsSecureString')) {
-            $arguments['AsSecureString'] = $true
-        }
-        $tenant = Get-JsonText $Request 'tenant'
-        if ($null -ne $tenant -and $Run.GetToken.Parameters.ContainsKey('TenantId')) {
-            $arguments['TenantId'] = $tenant
-        }
-        if ($null -ne $Run['DefaultProfile']) {
-            $arguments['DefaultProfile'] = $Run['DefaultProfile']
-        }
-        $getToken = $Run.GetToken
-        $result = @(& $getToken @arguments)[0]
+        $result = Get-AzAccountsToken $Run $Request
+        # A SecureString since Az.Accounts 5, plain text before.
         $token = Get-PropertyValue $result 'Token'
-        $bytes = if ($token -is [securestring]) {
-            Get-SecureBytes $token
-        } else {
-            $script:Utf8.GetBytes([string] $token)
-        }
+        $bytes = if ($token -is [securestring]) { Get-SecureBytes $token } else { $script:Utf8.GetBytes([string] $token) }
         if ($null -eq $bytes -or $bytes.Length -eq 0) {
             throw 'Get-AzAccessToken gave no token.'
         }
         $expires = Get-PropertyValue $result 'ExpiresOn'
-        $seconds = if ($expires -is [DateTimeOffset]) {
-            $expires.ToUnixTimeSeconds()
-        } elseif ($expires -is [datetime]) {
-            [DateTimeOffset]::new($expires.ToUniversalTime()).ToUnixTimeSeconds()
-        } else {
-            0
+        if ($expires -is [datetime]) {
+            $expires = [DateTimeOffset]::new($expires.ToUniversalTime())
         }
+        $seconds = if ($expires -is [DateTimeOffset]) { $expires.ToUnixTimeSeconds() } else { 0 }
         try {
             $null = $native::apimbc_session_answer_token($Run.Session, $Number, $bytes, $bytes.Length, $seconds)
         } finally {
@@ -81,8 +60,27 @@ function script:Send-AzAccountsToken {
     }
 }
 
+function Get-AzAccountsToken {
+    param($Run, [hashtable] $Request)
+
+    # Versions before 5 warn at each call that the token will be a SecureString, some of them also where one is asked for.
+    $arguments = @{ ResourceUrl = $Request['audience']; ErrorAction = 'Stop'; WarningAction = 'SilentlyContinue' }
+    if ($Run.GetToken.Parameters.ContainsKey('AsSecureString')) {
+        $arguments['AsSecureString'] = $true
+    }
+    $tenant = $Request['tenant']
+    if ($null -ne $tenant -and $Run.GetToken.Parameters.ContainsKey('TenantId')) {
+        $arguments['TenantId'] = $tenant
+    }
+    if ($null -ne $Run.DefaultProfile) {
+        $arguments['DefaultProfile'] = $Run.DefaultProfile
+    }
+    $getToken = $Run.GetToken
+    @(& $getToken @arguments)[0]
+}
+
 # The text of a SecureString as UTF-8, with no managed string made of it; the caller clears the bytes.
-function script:Get-SecureBytes {
+function Get-SecureBytes {
     param([securestring] $Secure)
 
     $pointer = [System.Runtime.InteropServices.Marshal]::SecureStringToGlobalAllocUnicode($Secure)

@@ -1,6 +1,6 @@
-# Error records, from the engine's error JSON (docs/abi.md, "Error") or from what the module itself finds.
+# Errors, from the engine's JSON (docs/abi.md, "Error") or from what the module itself finds.
 
-function script:New-PlainErrorRecord {
+function New-PlainErrorRecord {
     param(
         [string] $Id,
         [System.Management.Automation.ErrorCategory] $Category,
@@ -17,7 +17,7 @@ function script:New-PlainErrorRecord {
 }
 
 # What PowerShell's binder says of a piped object that fits no parameter.
-function script:New-NotBoundRecord {
+function New-NotBoundRecord {
     param([object] $Piped)
 
     $text = "The input object cannot be bound to any parameters of the command: it is a $($Piped.PSObject.TypeNames[0]). " +
@@ -25,47 +25,44 @@ function script:New-NotBoundRecord {
     New-PlainErrorRecord 'InputObjectNotBound' InvalidArgument $text $Piped
 }
 
-function script:Get-JsonText {
-    param([System.Text.Json.JsonElement] $Json, [string] $Name)
+# What is wrong with a row that has a backend's Id and settings besides.
+function New-AmbiguousCopyRecord {
+    param([object] $Piped)
 
-    foreach ($member in $Json.EnumerateObject()) {
-        if ($member.NameEquals($Name) -and $member.Value.ValueKind -ne 'Null') {
-            return $member.Value.ToString()
-        }
-    }
+    $text = "The object has the Id of a backend, '$($Piped.Id)', and settings: they may be a copy of the backend's own or changes. " +
+        'Pipe the backend itself to reset it as it is, or leave the Id out to change its settings.'
+    New-PlainErrorRecord 'AmbiguousInput' InvalidArgument $text $Piped
 }
 
-# An error record of an engine's error.
-function script:New-EngineErrorRecord {
-    param([System.Text.Json.JsonElement] $Json, [object] $Target)
+# Writes an error under the calling script's preference: the cmdlet's own scope has another (see its begin).
+function Write-CallerError {
+    param([System.Management.Automation.PSCmdlet] $Cmdlet, [System.Management.Automation.ErrorRecord] $Record)
 
-    $code = Get-JsonText $Json 'code'
-    $message = (Get-JsonText $Json 'text').Replace("`n", [Environment]::NewLine)
+    $ErrorActionPreference = $Cmdlet.GetVariableValue('ErrorActionPreference', 'Continue')
+    $Cmdlet.WriteError($Record)
+}
+
+# An error record of an engine's error: its text, which has the lines of Az's messages, and its data.
+function New-EngineErrorRecord {
+    param([hashtable] $Json, [object] $Target)
+
+    $message = $Json['text']
     if ($Target -is [System.Collections.IList]) {
         $message += " $($Target.Count) objects were given as one -InputObject; pipe them in."
     }
-    $category = [System.Management.Automation.ErrorCategory]::NotSpecified
-    $null = [Enum]::TryParse((Get-JsonText $Json 'category'), [ref] $category)
-    $exception = if ($category -eq 'InvalidArgument') {
-        [ArgumentException]::new($message)
-    } elseif ($category -eq 'OperationTimeout') {
-        [TimeoutException]::new($message)
-    } else {
-        [Exception]::new($message)
+    $exception = switch ($Json['category']) {
+        'InvalidArgument' { [ArgumentException]::new($message) }
+        'OperationTimeout' { [TimeoutException]::new($message) }
+        default { [Exception]::new($message) }
     }
-    foreach ($member in $Json.GetProperty('data').EnumerateObject()) {
-        $value = $member.Value
-        $exception.Data[$member.Name] = switch ($value.ValueKind) {
-            'String' { $value.GetString() }
-            'Number' { $value.GetInt32() }
-            default { $value.GetBoolean() }
-        }
+    foreach ($entry in $Json['data'].GetEnumerator()) {
+        $exception.Data[$entry.Key] = $entry.Value
     }
-    [System.Management.Automation.ErrorRecord]::new($exception, $code, $category, $Target)
+    [System.Management.Automation.ErrorRecord]::new($exception, $Json['code'], [System.Management.Automation.ErrorCategory] $Json['category'], $Target)
 }
 
 # What is wrong with the native library: it is missing, cannot be loaded, or is another version's.
-function script:New-LibraryError {
+function New-LibraryError {
     param([string] $Path, [Exception] $Reason, [object] $Version)
 
     $id = 'NativeLibraryMismatch'

@@ -1,68 +1,91 @@
-# Progress of a run that takes longer than a second, at most four times a second.
+# Progress of a run that takes longer than a second, at most four times a second; and what a cancel leaves.
 
-# How far a session is: a table of the engine's names (docs/abi.md, "Progress") and their numbers.
-function script:Read-EngineProgress {
-    param([IntPtr] $Session)
+# The session's progress (docs/abi.md, "Progress").
+function Get-EngineProgress {
+    param($Run, [IntPtr] $Session)
 
-    $native = $script:Native
-    $buffer = [IntPtr[]]::new(1)
-    $null = $native::apimbc_session_progress($Session, $buffer)
-    $document = [System.Text.Json.JsonDocument]::Parse((Read-NativeBuffer $buffer[0]), [System.Text.Json.JsonDocumentOptions]::new())
-    try {
-        $values = @{}
-        foreach ($member in $document.RootElement.EnumerateObject()) {
-            if ($member.Value.ValueKind -eq 'Number') {
-                $values[$member.Name] = $member.Value.GetInt64()
-            }
-        }
-        $values
-    } finally {
-        $document.Dispose()
-    }
+    $native = $Run.Native
+    $progress = [IntPtr[]]::new(1)
+    $null = $native::apimbc_session_progress($Session, $progress)
+    Read-NativeJson $progress[0]
 }
 
-# Shows how far the run is, when it is time to. $Run.NextProgress is that time, in milliseconds since the start.
-function script:Update-RunProgress {
-    param([hashtable] $Run, [System.Management.Automation.PSCmdlet] $Cmdlet)
+# Shows how far the run is, and says when it is time to do so again.
+function Show-RunProgress {
+    param($Run)
 
-    $elapsed = [Environment]::TickCount64 - $Run.Started
-    if ($elapsed -lt $Run.NextProgress) {
-        return
+    $now = [Environment]::TickCount64
+    $Run.NextLook = $now + 250
+    $progress = Get-EngineProgress $Run $Run.Session
+    $failed = $progress['failed']
+    $done = $progress['succeeded'] + $failed
+    $rate = ($done * 1000.0 / [Math]::Max(1, $now - $Run.Started)).ToString('0.#', [cultureinfo]::CurrentCulture)
+    $record = [System.Management.Automation.ProgressRecord]::new(0, $Run.Activity, "$done done, $failed failed, $($progress['inFlight']) in flight, $rate a second")
+    $wait = Get-WaitText $progress
+    if ($wait -ne '') {
+        $record.CurrentOperation = $wait
     }
-    $Run.NextProgress = $elapsed + 250
-    $values = Read-EngineProgress $Run.Session
-    $done = $values['succeeded'] + $values['failed']
-    $rate = if ($elapsed -gt 0) { $done * 1000.0 / $elapsed } else { 0.0 }
-    $status = "$done done, $($values['failed']) failed, $($values['inFlight']) in flight, " + $rate.ToString('0.#', [cultureinfo]::CurrentCulture) + ' a second'
-    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $Run.Activity, $status)
-    $left = $values['submitted'] - $done
-    # How many pages will follow is not known, so there is no percentage and no time left.
-    $isPaged = $Run['IsPaged'] -eq $true
-    if ($values['waiting'] -gt 0) {
-        $until = [datetime]::Now.AddMilliseconds($values['waitMs']).ToString('T', [cultureinfo]::CurrentCulture)
-        $record.CurrentOperation = "$($values['waiting']) waiting for the throttle, the next until $until"
-        if (-not $Run.ThrottleTold) {
-            $Run.ThrottleTold = $true
-            $Cmdlet.WriteVerbose("Azure Resource Manager's throttle is what the run waits for: $($values['waiting']) items, the next until $until.")
+    $reason = "$($progress['waitReason'])"
+    if ($reason -ne '' -and $reason -ne $Run.WaitTold) {
+        $Run.Cmdlet.WriteVerbose("The run waits: $wait.")
+    }
+    $Run.WaitTold = $reason
+    # Before the input has ended, nobody knows how much there is; nor how many pages will follow.
+    if ($Run.IsFinished -and -not $Run.IsPaged) {
+        $record.PercentComplete = [int] (100 * $done / [Math]::Max(1, $progress['submitted']))
+        if ($null -ne $progress['timeLeftMs']) {
+            $record.SecondsRemaining = [int] [Math]::Min([int]::MaxValue, [Math]::Ceiling($progress['timeLeftMs'] / 1000))
         }
-    } else {
-        $Run.ThrottleTold = $false
     }
-    if ($values['submitted'] -gt 0 -and -not $isPaged) {
-        $record.PercentComplete = [int] [Math]::Min(100, 100 * $done / $values['submitted'])
+    $Run.IsProgressShown = $true
+    $Run.Cmdlet.WriteProgress($record)
+}
+
+# What a run waits for and until when; the empty text where it does not wait.
+function Get-WaitText {
+    param([hashtable] $Progress)
+
+    $waiting = $Progress['waiting']
+    $until = [datetime]::Now.AddMilliseconds($Progress['waitMs']).ToString('T', [cultureinfo]::CurrentCulture)
+    switch ($Progress['waitReason']) {
+        'throttle' { return "$waiting waiting for the throttle, the next until $until" }
+        'retryAfter' { return "$waiting waiting because the service asked for it (Retry-After), the next until $until" }
+        'outage' { return "the service has not answered for $([Math]::Round($Progress['outageMs'] / 1000)) seconds; trying until it does" }
     }
-    if ($rate -gt 0 -and $left -gt 0 -and -not $isPaged) {
-        $record.SecondsRemaining = [int] [Math]::Min([int]::MaxValue, $left / $rate)
-    }
-    $Run.ProgressShown = $true
-    $Cmdlet.WriteProgress($record)
+    ''
 }
 
 # The record that takes the progress away again.
-function script:New-CompletedProgress {
-    param([hashtable] $Run)
+function New-CompletedProgress {
+    param($Run)
 
-    $record = [System.Management.Automation.ProgressRecord]::new($Run.ProgressId, $Run.Activity, 'Done')
+    $Run.IsProgressShown = $false
+    $record = [System.Management.Automation.ProgressRecord]::new(0, $Run.Activity, 'Done')
     $record.RecordType = [System.Management.Automation.ProgressRecordType]::Completed
     $record
+}
+
+# Warns of what a cancel left undone, and names the first item without a result, from which a script can go on.
+function Write-CancelWarning {
+    param($Run, [hashtable] $Progress)
+
+    $unsent = $Progress['cancelledNotSent']
+    # The item that the ending error is about is not told twice.
+    $unanswered = $Progress['cancelled'] - $unsent - [int] $Run.IsToldByError
+    if ($unsent + $unanswered -le 0) {
+        return
+    }
+    $text = "Cancelled: $unanswered sent without an answer, $unsent never sent."
+    $changed = $Progress['cancelledSettingsDone']
+    if ($changed -gt 0) {
+        $text += " The settings of $changed were changed without a reset."
+    }
+    $first = $Progress['firstPending']
+    if ($null -ne $first) {
+        $workspace = $first['workspace']
+        $text += " The first without a result: backend '$($first['backendId'])' of " + $(if ($workspace) { "workspace '$workspace' of " }) +
+            "service '$($first['service'])' in resource group '$($first['resourceGroup'])'."
+    }
+    # A clean block may write warnings, also where the pipeline is stopped.
+    $Run.Cmdlet.WriteWarning($text)
 }

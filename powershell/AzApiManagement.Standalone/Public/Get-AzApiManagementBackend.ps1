@@ -11,14 +11,16 @@ function Get-AzApiManagementBackend {
     Reset-AzApiManagementBackendConnection: see its notes.
 
     .PARAMETER Context
-    Which service: a PsApiManagementContext of New-AzApiManagementContext. Its subscription is the current one.
+    Which service: a PsApiManagementContext of New-AzApiManagementContext. Its subscription is the current one, unless the
+    context was made from a resource id.
 
     .PARAMETER BackendId
     The identifier of the backend. Left out or empty with -Context: all backends. With -ResourceId it must name the same backend.
 
     .PARAMETER ResourceId
-    The Azure Resource Manager id of the backend:
-    /subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.ApiManagement/service/<name>/backends/<id>
+    The Azure Resource Manager id of the backend, which may be one of a workspace:
+    /subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.ApiManagement/service/<name>[/workspaces/<name>]/backends/<id>
+    The id of a workspace gets all of its backends.
 
     .PARAMETER DefaultProfile
     The Az context to use for this call in place of the current one, where Az.Accounts is loaded and connected. Without
@@ -70,6 +72,7 @@ function Get-AzApiManagementBackend {
         $Context,
 
         [Parameter(ValueFromPipelineByPropertyName)]
+        [ArgumentCompleter([BackendIdCompleter])]
         [string] $BackendId,
 
         [Parameter(ParameterSetName = 'ResourceIdParameterSet', Mandatory, ValueFromPipelineByPropertyName)]
@@ -81,55 +84,74 @@ function Get-AzApiManagementBackend {
     )
 
     begin {
+        Import-Engine
+        if ($null -eq $script:Native) { $script:Native = Get-NativeType $PSCmdlet }
         # A function of a module sees the global preferences only. This one obeys those of the calling script, as a compiled
         # cmdlet does.
-        if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.GetVariableValue('ErrorActionPreference', 'Continue') }
         if (-not $PSBoundParameters.ContainsKey('Verbose')) { $VerbosePreference = $PSCmdlet.GetVariableValue('VerbosePreference', 'SilentlyContinue') }
         if (-not $PSBoundParameters.ContainsKey('Debug')) { $DebugPreference = $PSCmdlet.GetVariableValue('DebugPreference', 'SilentlyContinue') }
         if (-not $PSBoundParameters.ContainsKey('ProgressAction')) { $ProgressPreference = $PSCmdlet.GetVariableValue('ProgressPreference', 'Continue') }
-        $run = New-ReadsRun $DefaultProfile @($ErrorActionPreference, $VerbosePreference, $DebugPreference, $ProgressPreference)
-        $trace = if ("$DebugPreference" -notin 'SilentlyContinue', 'Ignore') { 'debug' } elseif ("$VerbosePreference" -notin 'SilentlyContinue', 'Ignore') { 'verbose' } else { 'none' }
+        # For what later commands of the pipeline throw; errors of this cmdlet are written under the caller's preference.
+        $ErrorActionPreference = 'Continue'
+        $run = $null
     }
 
     process {
-        if ($run.Session -eq [IntPtr]::Zero) {
-            Start-Reads $run $PSCmdlet $trace
-        }
-        if ($PSCmdlet.ParameterSetName -eq 'ResourceIdParameterSet') {
-            $item = [ordered]@{ action = 'get'; id = $ResourceId }
-            if ($BackendId -ne '') {
-                $item['backendId'] = $BackendId
+        if ($null -eq $run) {
+            $run = New-EngineRun $PSCmdlet 'Reading backends'
+            $run.IsReading = $true
+            $run.DefaultProfile = $DefaultProfile
+            Start-EngineRun $run
+            if ($null -ne $DefaultProfile -and $null -eq $run.GetToken) {
+                $text = 'The value of -DefaultProfile cannot be used: Az.Accounts is not loaded, or not connected. Import Az.Accounts and run Connect-AzAccount, or leave -DefaultProfile out.'
+                $PSCmdlet.ThrowTerminatingError((New-PlainErrorRecord 'InvalidDefaultProfile' InvalidArgument $text $DefaultProfile))
             }
-            Send-Read $run $PSCmdlet $item $ResourceId
-            return
         }
-        $item = [ordered]@{ action = 'get'; resourceGroup = $Context.ResourceGroupName; service = $Context.ServiceName }
-        if ($BackendId -ne '') {
-            $item['backendId'] = $BackendId
-            Send-Read $run $PSCmdlet $item $BackendId
-            return
+        $item = New-ReadItem $Context $ResourceId $BackendId
+        if ($item.action -eq 'list') {
+            $run.IsPaged = $true
+            $run.Activity = 'Reading pages of backends'
         }
-        $item['action'] = 'list'
-        $run.IsPaged = $true
-        $run.Activity = 'Reading pages of backends'
-        do {
-            $run.NextLink = $null
-            Send-Read $run $PSCmdlet $item $Context
-            Wait-Reads $run $PSCmdlet
-            $item = [ordered]@{ action = 'list'; nextLink = $run.NextLink }
-        } while ($null -ne $run.NextLink)
+        $target = if ($ResourceId) { $ResourceId } elseif ($BackendId) { $BackendId } else { $Context }
+        $run.Offer((ConvertTo-JsonBytes $item), $target, 1, 1)
+        # Results are output by this statement, outside of every try, loop and switch (see EngineRun). Of a list, it goes on to
+        # the last page.
+        $run
     }
 
     end {
-        if ($run.Session -ne [IntPtr]::Zero) {
-            Complete-Reads $run $PSCmdlet
+        if ($null -ne $run) {
+            $run.Finish()
+            $run
         }
     }
 
     clean {
-        # Null where begin itself failed.
-        if ($null -ne $run -and $run.Session -ne [IntPtr]::Zero) {
-            Stop-Reads $run $PSCmdlet
+        # Null where begin failed, or without input.
+        if ($null -ne $run) { Stop-EngineRun $run }
+    }
+}
+
+# What the engine is to read (docs/abi.md, "Item"): one backend, or the pages of a service's or a workspace's.
+function New-ReadItem {
+    param([object] $Context, [string] $ResourceId, [string] $BackendId)
+
+    $workspace = [regex]::Match($ResourceId, '\A/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.ApiManagement/service/([^/]+)/workspaces/([^/]+)\z',
+        'IgnoreCase, CultureInvariant')
+    $item = if ($workspace.Success) {
+        $names = $workspace.Groups
+        [ordered]@{ subscription = $names[1].Value; resourceGroup = $names[2].Value; service = $names[3].Value; workspace = $names[4].Value }
+    } elseif ($ResourceId) {
+        [ordered]@{ id = $ResourceId }
+    } else {
+        [ordered]@{
+            subscription = Get-PropertyValue $Context 'SubscriptionId'
+            resourceGroup = Get-PropertyValue $Context 'ResourceGroupName'; service = Get-PropertyValue $Context 'ServiceName'
         }
     }
+    if ($BackendId) {
+        $item['backendId'] = $BackendId
+    }
+    $item['action'] = if ($BackendId -or $item.Contains('id')) { 'get' } else { 'list' }
+    $item
 }

@@ -8,7 +8,7 @@ function New-AzApiManagementBackendCredential {
     request is sent.
 
     .PARAMETER CertificateThumbprint
-    Thumbprints of client certificates that the API Management service holds.
+    Thumbprints of client certificates that the API Management service holds: 40 hexadecimal digits each.
 
     .PARAMETER CertificateId
     Identifiers of client certificates that the API Management service holds. Where both are given, these are used, and a
@@ -41,7 +41,7 @@ function New-AzApiManagementBackendCredential {
     Makes a credential with an authorization header, a query parameter and a header.
 
     .EXAMPLE
-    New-AzApiManagementBackendCredential -CertificateThumbprint 33CC47C6FCA848DC9B14A6F071C1EF7C
+    New-AzApiManagementBackendCredential -CertificateThumbprint 33CC47C6FCA848DC9B14A6F071C1EF7C33CC47C6
 
     Makes a credential with a client certificate.
 
@@ -73,42 +73,54 @@ function New-AzApiManagementBackendCredential {
     )
 
     end {
+        Import-Engine
         # A function of a module sees the global preference only. This one obeys that of the calling script.
         if (-not $PSBoundParameters.ContainsKey('WarningAction')) { $WarningPreference = $PSCmdlet.GetVariableValue('WarningPreference', 'Continue') }
         # Az leaves out a collection that is empty; a credential has no other way to say that there is none.
-        $certificates = $null
-        if ($null -ne $CertificateThumbprint -and $CertificateThumbprint.Length -gt 0) {
-            $certificates = $CertificateThumbprint
+        $certificates = if ($CertificateId.Count -gt 0) { , $CertificateId } elseif ($CertificateThumbprint.Count -gt 0) { , $CertificateThumbprint }
+        if ($CertificateId.Count -gt 0 -and $CertificateThumbprint.Count -gt 0) {
+            $PSCmdlet.WriteWarning('Both -CertificateId and -CertificateThumbprint are given. The ids are used, not the thumbprints.')
         }
-        if ($null -ne $CertificateId -and $CertificateId.Length -gt 0) {
-            if ($null -ne $certificates) {
-                $PSCmdlet.WriteWarning('Both -CertificateId and -CertificateThumbprint are given. The ids are used, not the thumbprints.')
-            }
-            $certificates = $CertificateId
-        }
-        $authorization = $null
         $hasScheme = -not [string]::IsNullOrWhiteSpace($AuthorizationHeaderScheme)
         $hasParameter = -not [string]::IsNullOrWhiteSpace($AuthorizationHeaderParameter)
-        if ($hasScheme -and $hasParameter) {
-            $authorization = New-Model 'PsApiManagementAuthorizationHeaderCredential' ([ordered]@{
-                    Scheme    = $AuthorizationHeaderScheme
-                    Parameter = $AuthorizationHeaderParameter
-                })
-        } elseif ($hasScheme -or $hasParameter) {
+        $problem = Get-ValuesProblem $Query $Header
+        if ($hasScheme -ne $hasParameter) {
             $missing = if ($hasScheme) { 'Parameter' } else { 'Scheme' }
-            $text = "The authorization header has no $($missing.ToLowerInvariant()). Give -AuthorizationHeader$missing too, or neither."
-            $PSCmdlet.ThrowTerminatingError((New-InputError 'InvalidCredential' $text $null))
+            $problem = "The authorization header has no $($missing.ToLowerInvariant()). Give -AuthorizationHeader$missing too, or neither."
         }
-        $credential = New-Model 'PsApiManagementBackendCredential' ([ordered]@{
-                Certificate   = $certificates
-                Query         = if ($null -ne $Query -and $Query.Count -gt 0) { $Query }
-                Header        = if ($null -ne $Header -and $Header.Count -gt 0) { $Header }
-                Authorization = $authorization
-            })
-        $problem = Get-CredentialProblem $credential
         if ($null -ne $problem) {
-            $PSCmdlet.ThrowTerminatingError($problem)
+            $PSCmdlet.ThrowTerminatingError((New-PlainErrorRecord 'InvalidCredential' InvalidArgument $problem $null))
         }
-        $credential
+        New-AzModel 'PsApiManagementBackendCredential' ([ordered]@{
+                Certificate   = $certificates
+                Query         = if ($Query.Count -gt 0) { $Query }
+                Header        = if ($Header.Count -gt 0) { $Header }
+                Authorization = if ($hasScheme) {
+                    New-AzModel 'PsApiManagementAuthorizationHeaderCredential' ([ordered]@{
+                            Scheme    = $AuthorizationHeaderScheme
+                            Parameter = $AuthorizationHeaderParameter
+                        })
+                }
+            })
+    }
+}
+
+# Which value of a hashtable is not text; nothing where all are. Az says so when the credential is used; here the line that
+# made it is at hand.
+function Get-ValuesProblem {
+    param([hashtable] $Query, [hashtable] $Header)
+
+    foreach ($part in @('Query', $Query), @('Header', $Header)) {
+        if ($null -eq $part[1]) {
+            continue
+        }
+        foreach ($entry in $part[1].GetEnumerator()) {
+            foreach ($value in $entry.Value) {
+                if ($value -isnot [string]) {
+                    $type = if ($null -eq $value) { 'null' } else { $value.GetType().Name }
+                    return "-$($part[0]) '$($entry.Key)' has a value of type $type. Use a string or an array of strings."
+                }
+            }
+        }
     }
 }

@@ -54,6 +54,7 @@ function New-AzApiManagementBackendProxy {
     )
 
     end {
-        New-Model 'PsApiManagementBackendProxy' ([ordered]@{ Url = $Url; ProxyCredentials = $ProxyCredential })
+        Import-Engine
+        New-AzModel 'PsApiManagementBackendProxy' ([ordered]@{ Url = $Url; ProxyCredentials = $ProxyCredential })
     }
 }

@@ -7,8 +7,9 @@ function New-AzApiManagementContext {
     Makes a PsApiManagementContext from the names of a resource group and a service, or from a resource id. No request is sent:
     whether the service exists shows in the first cmdlet that uses the context.
 
-    A context names no subscription. The cmdlets that take it use the current one, also where the context was made from a
-    resource id in another.
+    A context of names has no subscription: the cmdlets that take it use the current one. A context of a resource id keeps the
+    id's subscription in its property SubscriptionId, and this module's cmdlets and Reset-AzApiManagementBackendConnection use
+    it; those of Az.ApiManagement use the current one.
 
     .PARAMETER ResourceGroupName
     The name of the resource group that the service is in.
@@ -17,7 +18,7 @@ function New-AzApiManagementContext {
     The name of the API Management service.
 
     .PARAMETER ResourceId
-    The Azure Resource Manager id of the service, or of anything in it:
+    The Azure Resource Manager id of the service, or of anything in it but a workspace:
     /subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.ApiManagement/service/<name>. Any other id is an error.
 
     .PARAMETER DefaultProfile
@@ -74,20 +75,28 @@ function New-AzApiManagementContext {
     }
 
     process {
-        $group, $service = $ResourceGroupName, $ServiceName
+        Import-Engine
+        $members = [ordered]@{ ResourceGroupName = $ResourceGroupName; ServiceName = $ServiceName }
         if ($PSCmdlet.ParameterSetName -eq 'ResourceIdParameterSet') {
-            # Names that cannot be are told here: in a later cmdlet, nobody would know that they come from an id.
-            $pattern = '\A/subscriptions/[0-9a-f-]{36}/resourceGroups/([\w().-]{0,89}[\w()-])/providers/Microsoft\.ApiManagement' +
-                '/service/([a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)(/|\z)'
+            # Names that are not valid are an error here: in a later cmdlet, nobody would know that they come from an id.
+            $pattern = '\A/subscriptions/([0-9a-f-]{36})/resourceGroups/([\w().-]{0,89}[\w()-])/providers/Microsoft\.ApiManagement' +
+                '/service/([a-z](?:[a-z0-9-]{0,48}[a-z0-9])?)(/workspaces(?:/|\z))?(?:/|\z|(?<=/))'
             $match = [regex]::Match($ResourceId, $pattern, 'IgnoreCase, CultureInvariant')
-            if (-not $match.Success) {
-                $text = "'$ResourceId' is not the resource id of an API Management service. Use one like " +
+            $problem = if (-not $match.Success) {
+                "'$ResourceId' is not the resource id of an API Management service. Use one like " +
                     '/subscriptions/<id>/resourceGroups/<name>/providers/Microsoft.ApiManagement/service/<name>.'
-                $PSCmdlet.WriteError((New-InputError 'InvalidResourceId' $text $ResourceId))
+            } elseif ($match.Groups[4].Success) {
+                "'$ResourceId' is of a workspace, which a context cannot name. Pipe the workspace's backends, as " +
+                    'Get-AzApiManagementBackend -ResourceId of the workspace gives them.'
+            }
+            if ($null -ne $problem) {
+                $PSCmdlet.WriteError((New-PlainErrorRecord 'InvalidResourceId' InvalidArgument $problem $ResourceId))
                 return
             }
-            $group, $service = $match.Groups[1].Value, $match.Groups[2].Value
+            $members = [ordered]@{
+                ResourceGroupName = $match.Groups[2].Value; ServiceName = $match.Groups[3].Value; SubscriptionId = $match.Groups[1].Value
+            }
         }
-        New-Model 'PsApiManagementContext' ([ordered]@{ ResourceGroupName = $group; ServiceName = $service })
+        New-AzModel 'PsApiManagementContext' $members
     }
 }
