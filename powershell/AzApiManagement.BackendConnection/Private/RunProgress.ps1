@@ -69,7 +69,7 @@ function New-CompletedProgress {
 function Write-CancelWarning {
     param($Run, [hashtable] $Progress)
 
-    $unsent = $Progress['cancelledNotSent']
+    $unsent = $Progress['cancelledNotDone']
     # The item that the ending error is about is not told twice.
     $unanswered = $Progress['cancelled'] - $unsent - [int] $Run.IsToldByError
     if ($unsent + $unanswered -le 0) {
