@@ -72,6 +72,15 @@ Test 'every block of the pages is run below' {
         'What changes a backend, and what does not', 'What changes a backend, and what does not', 'Errors' 'docs/module.md'
 }
 
+Test 'README: Install it' {
+    # The archives are made by the release only, so stand-ins take the files and note where they go.
+    $stand = "function Get-ChildItem { foreach (`$name in 'BackendConnection', 'Standalone') { [pscustomobject] @{ From = `$args[0].Replace('*', `$name) } } }
+function Expand-Archive { param([Parameter(ValueFromPipeline)] `$File, `$DestinationPath) process { `"`$(`$File.From) to `$DestinationPath`" } }
+"
+    $to = if ($IsWindows) { '~/Documents/PowerShell/Modules' } else { '~/.local/share/powershell/Modules' }
+    Assert-Equal (Invoke-Block $readme[0] $stand) "target/package/AzApiManagement.BackendConnection.zip to $to", "target/package/AzApiManagement.Standalone.zip to $to" 'what is unpacked'
+}
+
 Test 'README: Use it' {
     $checkout = New-Checkout
     $lines = Invoke-Block $readme[1] @checkout
