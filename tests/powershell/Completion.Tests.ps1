@@ -1,4 +1,4 @@
-# Emulator: {"backends":1000}
+# Emulator: {"backends":300}
 #
 # Tab on -BackendId and -Protocol: it lists, it is quick, and it never fails or asks.
 
@@ -20,9 +20,9 @@ function Get-Offers {
 Test '-BackendId lists the backends of -Context, filtered by what is typed' {
     $null = Get-Offers 'Reset-AzApiManagementBackendConnection -Context $context -BackendId x'
     foreach ($cmdlet in 'Reset-AzApiManagementBackendConnection', 'Get-AzApiManagementBackend') {
-        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId ").Count 1000 "offers of $cmdlet"
-        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId 99") @('99', '990', '991', '992', '993', '994', '995', '996', '997', '998', '999') "offers of $cmdlet"
-        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId '100").Count 2 'offers after a quote'
+        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId ").Count 300 "offers of $cmdlet"
+        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId 29") @('29', '290', '291', '292', '293', '294', '295', '296', '297', '298', '299') "offers of $cmdlet"
+        Assert-Equal @(Get-Offers "$cmdlet -Context `$context -BackendId '30").Count 2 'offers after a quote'
     }
     Assert-Equal @((Get-Journal).method | Sort-Object -Unique) 'GET' 'requests'
 }
