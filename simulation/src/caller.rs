@@ -1,9 +1,11 @@
 //! A simulated caller: what it submits, when it takes events, and what it was told.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use engine_core::event::{Event, Fatal, Outcome};
 use engine_core::machine::Machine;
+use engine_core::progress::Counts;
 use engine_core::renewal::Renewal;
 use engine_core::step;
 
@@ -23,6 +25,8 @@ pub(crate) struct Input {
 /// A session with its caller and its token.
 pub(crate) struct Session {
     pub machine: Machine<u64, Cause>,
+    /// Successes without output are not reported.
+    pub quiet: bool,
     pub process: usize,
     pub inputs: Vec<Input>,
     pub submitted: usize,
@@ -31,6 +35,15 @@ pub(crate) struct Session {
     pub cancelled: bool,
     pub finished: bool,
     pub in_flight: usize,
+    /// Requests that were sent, and the 429s that came back.
+    pub sent: u64,
+    pub refused: u64,
+    /// The latest notice was that an outage began.
+    pub in_outage: bool,
+    /// By lane (subscription, and whether it is read): the newest item that has begun.
+    pub newest_begun: HashMap<(usize, bool), u64>,
+    /// By lane: when the first of the 429s came since which nothing went through.
+    pub refused_since: HashMap<(usize, bool), Instant>,
     pub tokens: Renewal<Token, Instant>,
     /// Tokens that were asked for.
     pub generation: u64,
@@ -64,6 +77,11 @@ impl Session {
             .collect()
     }
 
+    /// What the session has counted.
+    pub fn counts(&self, now: Instant) -> Counts {
+        self.machine.progress(now).counts
+    }
+
     /// Submits the next item, if there is room.
     pub fn submit(&mut self) -> bool {
         if self.machine.is_closed_to_items() || !self.machine.has_room() {
@@ -95,7 +113,14 @@ impl Session {
                 assert!(self.fatal.is_none(), "a session ends once");
                 self.fatal = Some(fatal);
             }
-            Some(Event::OutageBegan | Event::OutageEnded(_)) => {}
+            Some(Event::OutageBegan) => {
+                assert!(!self.in_outage, "an outage begins once");
+                self.in_outage = true;
+            }
+            Some(Event::OutageEnded(_)) => {
+                assert!(self.in_outage, "only an outage that began can end");
+                self.in_outage = false;
+            }
             None => return false,
         }
         true

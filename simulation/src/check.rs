@@ -1,14 +1,16 @@
 //! Compares what the callers were told with what the service carried out.
 
+use std::time::Instant;
+
 use engine_core::event::{Failure, Fatal, Outcome};
-use engine_core::step::{Known, State, Step};
+use engine_core::step::{self, Known, State, Step};
 
 use crate::caller::{Cause, Session};
 use crate::plan::Plan;
 use crate::service::{Entry, ItemId, Service};
 
 /// Everything about a session that is not true.
-pub(crate) fn session(number: usize, session: &Session, service: &Service, plan: &Plan) -> Vec<String> {
+pub(crate) fn session(number: usize, session: &Session, service: &Service, plan: &Plan, now: Instant) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut told = session.told.iter().peekable();
     let submitted = session.submitted as u64;
@@ -21,7 +23,8 @@ pub(crate) fn session(number: usize, session: &Session, service: &Service, plan:
             .unwrap_or_default();
         let outcome = told.next_if(|(told, _)| *told == index).map(|(_, outcome)| outcome);
         let why = match outcome {
-            None => quiet_success(input.plan.get, &entry),
+            None if !session.quiet => Some("no result, and nobody wanted it passed over".to_owned()),
+            None => quiet_success(input.plan, &entry),
             Some(Outcome::Succeeded { output, attempts }) => {
                 let reported = if input.plan.reset { entry.reset } else { entry.get };
                 let all = (!input.plan.settings || entry.settings.acknowledged)
@@ -63,6 +66,7 @@ pub(crate) fn session(number: usize, session: &Session, service: &Service, plan:
             ));
         }
     }
+    wrong.extend(counts(number, session, service, now));
     if plan.is_calm() {
         let bad = session
             .told
@@ -77,10 +81,34 @@ pub(crate) fn session(number: usize, session: &Session, service: &Service, plan:
     wrong
 }
 
-fn quiet_success(has_output: bool, entry: &Entry) -> Option<String> {
-    if has_output {
+/// Whether the session has counted what was sent and what came back.
+fn counts(number: usize, session: &Session, service: &Service, now: Instant) -> Option<String> {
+    let counts = session.counts(now);
+    let again: u64 = (0..session.submitted as u64)
+        .filter_map(|index| service.ledger.get(&ItemId { session: number, index }))
+        .flat_map(|entry| [entry.settings.sent, entry.reset.sent, entry.get.sent])
+        .map(|sent| u64::from(sent.saturating_sub(1)))
+        .sum();
+    // What was to be sent again when the session ended never was.
+    let whole = !session.cancelled && session.fatal.is_none();
+    let retries = if whole {
+        counts.retries == again
+    } else {
+        counts.retries >= again
+    };
+    let right = counts.requests == session.sent && counts.refusals == session.refused && retries;
+    (!right).then(|| {
+        format!(
+            "session {number}: {} sent, {} of them again, {} refused, and it counts {counts:?}",
+            session.sent, again, session.refused
+        )
+    })
+}
+
+fn quiet_success(plan: step::Plan, entry: &Entry) -> Option<String> {
+    if plan.get {
         Some("no result".to_owned())
-    } else if !entry.reset.acknowledged {
+    } else if !entry.reset.acknowledged || (plan.settings && !entry.settings.acknowledged) {
         Some("passed over as a success that it is not".to_owned())
     } else {
         None

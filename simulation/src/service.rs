@@ -76,6 +76,8 @@ struct Subscription {
     hidden: Option<HiddenLimit>,
     /// Requests that its limits let through: writes, reads.
     let_through: [usize; 2],
+    /// When they last did.
+    last_let_through: Duration,
 }
 
 pub(crate) struct Service {
@@ -102,6 +104,7 @@ impl Service {
                     .filter(|_| number == 0)
                     .map(|hidden| HiddenLimit::new(hidden.per_second, hidden.retry_after)),
                 let_through: [0; 2],
+                last_let_through: Duration::ZERO,
             })
             .collect();
         Self {
@@ -167,6 +170,7 @@ impl Service {
             self.refusals += 1;
             return refusal;
         }
+        self.subscriptions[request.subscription].last_let_through = elapsed;
         let remaining = self.remaining(request);
         let response = self.carry_out(request, elapsed, remaining);
         if stalls {
@@ -309,6 +313,11 @@ impl Service {
             principal: own.as_ref().map(TokenBucket::remaining),
             global: global.as_ref().map(TokenBucket::remaining),
         }
+    }
+
+    /// By subscription: when its limits last let a request through.
+    pub fn last_let_through(&self) -> Vec<Duration> {
+        self.subscriptions.iter().map(|s| s.last_let_through).collect()
     }
 
     /// The shortest time in which the limits let through what they did.

@@ -1,5 +1,6 @@
 //! One run: the clock, the service, and every session of every process.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use engine_core::event::Outcome;
 use engine_core::machine::{Config, Machine, Then};
 use engine_core::renewal::{Advice, Lifetime, Renewal};
 use engine_core::reply::{Answer, Reply};
+use engine_core::retry::MAX_STARVED;
+use engine_core::step::Step;
 
 use crate::caller::{Session, Token};
 use crate::check;
@@ -34,6 +37,8 @@ pub struct Report {
     pub took: Duration,
     /// The shortest time that the limits allow.
     pub bound: Duration,
+    /// By subscription: when its limits last let a request through.
+    pub last_let_through: Vec<Duration>,
     /// Requests sent.
     pub requests: u64,
     /// Answers with status 429.
@@ -79,16 +84,18 @@ pub fn run(plan: &Plan) -> Report {
     for process in 0..plan.processes {
         let buckets = Arc::new(Buckets::default());
         for _ in 0..plan.sessions {
+            let quiet = random.bool();
             let config = Config {
                 window: plan.window,
                 tries: plan.tries,
-                quiet: random.bool(),
+                quiet,
                 endpoint: "https://management.azure.com".into(),
                 buckets: buckets.clone(),
                 seed: random.u64(..),
             };
             sessions.push(Session {
                 machine: Machine::new(config),
+                quiet,
                 process,
                 inputs: Session::draw_inputs(plan, &mut random),
                 submitted: 0,
@@ -97,6 +104,11 @@ pub fn run(plan: &Plan) -> Report {
                 cancelled: false,
                 finished: false,
                 in_flight: 0,
+                sent: 0,
+                refused: 0,
+                in_outage: false,
+                newest_begun: HashMap::new(),
+                refused_since: HashMap::new(),
                 tokens: Renewal::default(),
                 generation: 0,
                 wake: None,
@@ -307,6 +319,7 @@ impl World {
                 return;
             };
             session.in_flight += 1;
+            session.sent += 1;
             if session.in_flight > self.plan.window {
                 let why = format!("session {number}: {} requests in flight", session.in_flight);
                 self.violations.push(why);
@@ -320,6 +333,17 @@ impl World {
                 index: request.index,
             };
             let entry = self.service.ledger.entry(item).or_default();
+            let begins = entry.settings.sent + entry.reset.sent + entry.get.sent == 0;
+            let lane = (input.subscription, request.step == Step::Get);
+            if begins
+                && let Some(newer) = session
+                    .newest_begun
+                    .insert(lane, request.index)
+                    .filter(|newest| *newest > request.index)
+            {
+                // Nothing that waits for the same limits overtakes an item: none starves.
+                self.violations.push(format!("{item:?}: began after item {newer}"));
+            }
             if entry.step(request.step).acknowledged {
                 let why = format!("{item:?}: {:?} sent again after it was acknowledged", request.step);
                 self.violations.push(why);
@@ -377,6 +401,17 @@ impl World {
             .answered(request.item.index, reply, || (cause, 100), now);
         if decision.next != Then::Ignored {
             session.in_flight -= 1;
+            let lane = (request.subscription, request.step == Step::Get);
+            if cause == 429 {
+                session.refused += 1;
+                let since = *session.refused_since.entry(lane).or_insert(now);
+                if decision.next == Then::Failed && now - since < MAX_STARVED {
+                    self.violations
+                        .push(format!("{:?}: failed of 429s after {:?}", request.item, now - since));
+                }
+            } else if cause != 0 {
+                session.refused_since.remove(&lane);
+            }
             if let Reply::Answer(answer) = &reply
                 && answer.is_success(request.step)
             {
@@ -405,10 +440,15 @@ impl World {
         let mut ended = [0; 3];
         for (number, session) in self.sessions.iter().enumerate() {
             if session.done_at.is_some() {
-                self.violations
-                    .extend(check::session(number, session, &self.service, &self.plan));
+                self.violations.extend(check::session(
+                    number,
+                    session,
+                    &self.service,
+                    &self.plan,
+                    self.clock.now(),
+                ));
             }
-            let counts = session.machine.progress(self.clock.now()).counts;
+            let counts = session.counts(self.clock.now());
             let told =
                 |wanted: fn(&Outcome<u16>) -> bool| session.told.iter().filter(|(_, o)| wanted(o)).count() as u64;
             let told = [
@@ -442,6 +482,7 @@ impl World {
             trace: self.trace.finish(),
             took,
             bound: self.service.bound(),
+            last_let_through: self.service.last_let_through(),
             requests: self.requests,
             refusals: self.service.refusals,
             ended,
