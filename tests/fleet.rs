@@ -1,14 +1,12 @@
 //! Many items at once: paced by the service's buckets, within the window, over few connections, each accounted for once.
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::Duration;
 
-use apim_emulator::{BucketSize, Config, Fault, FaultAction, FaultKind, InjectedAnswer, JournalEntry};
+use apim_emulator::{BucketSize, Config, Fault, FaultAction, FaultKind, JournalEntry};
 use serde_json::{Value, json};
 use test_support::{
-    DEADLINE, Event, Kind, Next, Options, Run, Session, Status, TestEmulator, backend_id, item, item_in, random_token,
-    run,
+    DEADLINE, Event, Kind, Next, Options, Run, Session, Status, TestEmulator, backend_id, item, item_in, run,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -37,22 +35,6 @@ mod pacing {
             capacity,
             refill_per_second,
         })
-    }
-
-    #[test]
-    fn writes_go_as_their_bucket_refills_with_hardly_a_refusal() {
-        let emulator = TestEmulator::start(Config {
-            backends: 500,
-            write_bucket: bucket(100, 200.0),
-            latency: Duration::from_millis(10),
-            ..Config::default()
-        });
-        let run = run(&emulator.options(), items(500));
-        run.assert_all_succeeded();
-        let refused = count(&emulator, 429);
-        assert!(refused <= 5, "{refused} of 500 were refused: {:?}", run.progress);
-        assert_eq!(run.progress.refusals, refused);
-        assert_eq!(run.progress.requests, 500 + refused);
     }
 
     #[test]
@@ -85,35 +67,6 @@ mod pacing {
         }
         let refused = count(&emulator, 429);
         assert!(refused <= 2, "{refused} of 180 were refused");
-    }
-
-    #[test]
-    fn a_bucket_that_is_unknown_and_empty_is_found_out_with_few_refusals() {
-        let emulator = TestEmulator::start(Config {
-            backends: 60,
-            write_bucket: bucket(20, 50.0),
-            ..Config::default()
-        });
-        // Another principal of this process, so nothing that is learned here is shared.
-        let other = emulator.options().env("AZURE_ACCESS_TOKEN", random_token());
-        run(&other, items(20)).assert_all_succeeded();
-        let run = run(&emulator.options(), items(60));
-        run.assert_all_succeeded();
-        assert!(run.progress.refusals <= 3, "{:?}", run.progress);
-    }
-
-    #[test]
-    fn without_the_header_refusals_alone_set_the_pace() {
-        let emulator = TestEmulator::with_backends(20);
-        let refusal = InjectedAnswer {
-            status: 429,
-            retry_after: Some("1".into()),
-            ..InjectedAnswer::default()
-        };
-        emulator.add_fault(Fault::new("", FaultAction::Answer(refusal)).times(2));
-        let run = run(&emulator.options(), items(20));
-        run.assert_all_succeeded();
-        assert_eq!((run.progress.refusals, run.progress.requests), (2, 22));
     }
 
     /// Two subscriptions; the first one's bucket lasts for 20 requests, and hardly refills.
@@ -166,46 +119,6 @@ mod pacing {
         assert_second_ends_while_first_waits(&emulator, first.chain(second).collect());
     }
 
-    /// Two fleets on one bucket, each with a token of its own: the engine has two pictures, the emulator one principal.
-    fn rivals(windows: [u32; 2]) -> [Run; 2] {
-        let emulator = TestEmulator::start(Config {
-            backends: 200,
-            write_bucket: bucket(50, 200.0),
-            latency: Duration::from_millis(10),
-            ..Config::default()
-        });
-        let fleet = |window| {
-            let options = emulator.options().env("AZURE_ACCESS_TOKEN", random_token());
-            run(&options.window(window), items(200))
-        };
-        let runs = thread::scope(|scope| {
-            let fleet = &fleet;
-            let both = windows.map(|window| scope.spawn(move || fleet(window)));
-            both.map(|run| run.join().expect("it ends"))
-        });
-        for run in &runs {
-            run.assert_all_succeeded();
-        }
-        assert_eq!(accepted_in(&emulator, 1), 400);
-        assert_eq!(
-            count(&emulator, 429),
-            runs.iter().map(|run| run.progress.refusals).sum::<u64>()
-        );
-        runs
-    }
-
-    #[test]
-    fn a_steady_rival_on_the_same_bucket_slows_it_down_and_breaks_nothing() {
-        let [fleet, _] = rivals([64, 1]);
-        assert!(fleet.progress.refusals <= 10, "{:?}", fleet.progress);
-    }
-
-    #[test]
-    fn a_rival_of_its_own_kind_slows_it_down_and_breaks_nothing() {
-        let refused: u64 = rivals([64, 64]).iter().map(|run| run.progress.refusals).sum();
-        assert!(refused <= 40, "{refused} of 400 were refused");
-    }
-
     #[test]
     fn requests_that_were_cancelled_hold_nothing_up_afterwards() {
         let emulator = TestEmulator::start(Config {
@@ -226,23 +139,6 @@ mod pacing {
             emulator.clear_faults();
         }
         run(&emulator.options(), items(90)).assert_all_succeeded();
-    }
-
-    #[test]
-    fn the_log_says_when_the_throttle_is_waited_for() {
-        let emulator = TestEmulator::with_backends(3);
-        let refusal = InjectedAnswer {
-            status: 429,
-            retry_after: Some("1".into()),
-            ..InjectedAnswer::default()
-        };
-        emulator.add_fault(Fault::new("", FaultAction::Answer(refusal)));
-        let run = run(&emulator.options().trace("verbose"), items(1));
-        assert!(
-            run.log().iter().any(|line| line.contains("status 429")),
-            "{:?}",
-            run.log()
-        );
     }
 }
 
