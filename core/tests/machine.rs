@@ -248,6 +248,19 @@ fn room_is_four_windows_of_items_that_no_limit_holds_back() {
 }
 
 #[test]
+fn an_item_is_queued_whatever_it_waits_for() {
+    let mut run = Run::reached(8, 5);
+    for _ in 0..5 {
+        run.submit("one", RESET);
+    }
+    assert_eq!(run.send().len(), 2);
+    run.submit("another", RESET);
+    let progress = run.progress();
+    assert_eq!((progress.queued, progress.waiting), (4, 0), "three for an answer");
+    assert_eq!(progress.wait_reason, None);
+}
+
+#[test]
 fn undelivered_items_are_bounded() {
     let mut run = Run::new(100_000, 5);
     for _ in 0..MAX_UNDELIVERED {

@@ -653,6 +653,74 @@ fn pauses_that_nobody_asked_for_grow_and_stay_short() {
 }
 
 #[test]
+fn an_empty_bucket_of_either_kind_is_soon_looked_at_again() {
+    for (principal, global) in [(0, 150), (150, 0), (0, 0)] {
+        let (mut pacer, mut now) = warm();
+        let remaining = Remaining {
+            principal: Some(principal),
+            global: Some(global),
+        };
+        for count in 0..12 {
+            let permit = pacer.try_send(now).expect("a probe");
+            pacer.answered(permit, remaining, refused(None), now);
+            let (until, _) = pacer.limited_until(now).expect("it waits");
+            let pause = until.duration_since(now).as_secs_f64();
+            assert!(pause <= 5.2, "{pause} s after {count}: {principal}, {global}");
+            assert!(
+                count < 4 || pause >= 3.0,
+                "{pause} s after {count}: {principal}, {global}"
+            );
+            now = until;
+        }
+    }
+}
+
+#[test]
+fn a_pace_that_is_not_used_does_not_grow() {
+    let mut now = Instant::now();
+    let mut pacer = Pacer::new(Kind::Write, now);
+    for _ in 0..50 {
+        let permit = pacer.try_send(now).expect("nothing holds it back");
+        pacer.answered(permit, Remaining::default(), Verdict::Accepted, now + ms(10));
+        now += ms(200);
+    }
+    for permit in send_all(&mut pacer, now) {
+        pacer.answered(permit, Remaining::default(), refused(Some(1)), now);
+    }
+    let (mut now, _) = pacer.limited_until(now).expect("it waits");
+    let before = pacer.rate().expect("a pace was learned");
+    for _ in 0..20 {
+        let permit = pacer.try_send(now).expect("the pace permits it by now");
+        pacer.answered(permit, Remaining::default(), Verdict::Accepted, now + ms(10));
+        assert!(pacer.try_send(now + ms(10)).is_err(), "it holds the next one back");
+        now += ms(5000);
+    }
+    let after = pacer.rate();
+    assert!(
+        after.is_some_and(|after| after < 1.1 * before),
+        "{before}, then {after:?}"
+    );
+}
+
+#[test]
+fn the_longest_retry_after_of_requests_in_flight_together_counts() {
+    for asked in [
+        [None, Some(10)],
+        [Some(1), Some(10)],
+        [Some(10), Some(1)],
+        [Some(10), None],
+    ] {
+        let (mut pacer, now) = warm();
+        for (permit, seconds) in send_all(&mut pacer, now).into_iter().zip(asked) {
+            pacer.answered(permit, Remaining::default(), refused(seconds), now);
+        }
+        let (until, wait) = pacer.limited_until(now).expect("it waits");
+        assert_eq!(wait, Wait::RetryAfter);
+        assert!(until >= now + ms(10_000) && until <= now + ms(10_200), "{asked:?}");
+    }
+}
+
+#[test]
 fn a_long_retry_after_is_kept() {
     let (mut pacer, now) = warm();
     let permit = pacer.try_send(now).expect("nothing holds it back");

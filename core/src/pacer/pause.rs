@@ -151,12 +151,6 @@ impl Pause {
                 self.streak = 0;
                 Some(Resume::Stray(group.pace))
             }
-            (State::Open, group) => {
-                if group.is_none_or(|group| number > group.last) {
-                    self.streak = 0;
-                }
-                None
-            }
             _ => None,
         }
     }
