@@ -87,9 +87,7 @@ impl Item {
     pub fn parse(json: &str, defaults: &Defaults) -> Result<Self> {
         let input = Input::read(json)?;
         let checked = || {
-            let place = input.place(defaults)?;
-            let after = input.after.map(check_after).transpose()?;
-            let settings = input.settings.map(Settings::read).transpose()?.flatten();
+            let Checked { settings, after, place } = input.check(defaults)?;
             Ok(Self {
                 action: input.action.unwrap_or_default(),
                 path: place.path.into(),
@@ -131,11 +129,8 @@ impl Item {
     pub fn outline(json: &str) -> Result<Outline> {
         let input = Input::read(json)?;
         let checked = || {
-            // Before the names: a caller can check what holds for many items by itself.
-            let settings = input.settings.map(Settings::read).transpose()?.flatten();
-            let after = input.after.map(check_after).transpose()?;
             let any = Ok("00000000-0000-0000-0000-000000000000".to_owned());
-            let place = input.place(&Defaults {
+            let Checked { settings, after, place } = input.check(&Defaults {
                 endpoint: None,
                 subscription: &any,
             })?;
@@ -152,6 +147,13 @@ impl Item {
         };
         checked().map_err(|error: Error| error.about(input.target(), input.nothing_sent()))
     }
+}
+
+/// What an item's members say, checked.
+struct Checked<'a> {
+    settings: Option<Settings<'a>>,
+    after: Option<u32>,
+    place: Place,
 }
 
 /// The requests that an action needs.
@@ -234,6 +236,16 @@ impl<'a> Input<'a> {
             self.settings.is_some(),
             self.pass_thru.unwrap_or(false),
         ))
+    }
+
+    /// Checks what the members say. Settings and time before the names: a caller can check what holds for many items by
+    /// itself.
+    fn check(&self, defaults: &Defaults) -> Result<Checked<'a>> {
+        Ok(Checked {
+            settings: self.settings.map(Settings::read).transpose()?.flatten(),
+            after: self.after.map(check_after).transpose()?,
+            place: self.place(defaults)?,
+        })
     }
 
     fn place(&self, defaults: &Defaults) -> Result<Place> {

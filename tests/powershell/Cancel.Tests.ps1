@@ -9,7 +9,7 @@
 $soon = 5000
 
 # The warning of a cancel that left one item, the backend 2, without a result.
-$oneLeft = "^(?:WARNING: )?Cancelled: (?:1 sent without an answer, 0|0 sent without an answer, 1) never sent\. The first without a result: backend '2' of service 'contoso' in resource group 'Api-Default-WestUS'\.$"
+$oneLeft = "^(?:WARNING: )?Cancelled: (?:1 sent without an answer, 0|0 sent without an answer, 1) not done\. The first without a result: backend '2' of service 'contoso' in resource group 'Api-Default-WestUS'\.$"
 
 # Holds the first answer back until the second item was given too. A call before has read what a process's first call reads.
 $warm = 'New-Backend 9 | Reset-AzApiManagementBackendConnection'

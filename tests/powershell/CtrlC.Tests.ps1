@@ -31,7 +31,7 @@ function Get-CancelledLine {
 Test 'in a request that is never answered' {
     Add-Fault @{ kind = 'stall'; times = 10 }
     $told = Invoke-UntilCtrlC '(New-Backend 1), (New-Backend 2) | Reset-AzApiManagementBackendConnection; "not reached"' { @(Get-Journal).Count -eq 2 }
-    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 2 sent without an answer, 0 never sent.'
+    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 2 sent without an answer, 0 not done.'
     Assert-NotContains $told.Output 'not reached'
 }
 
@@ -44,11 +44,11 @@ function Get-Input {
     "& { 1..$Count | ForEach-Object { New-Backend `$_ }; [System.IO.File]::WriteAllText('$given', '') }"
 }
 
-Test 'with some answered, some on the way and some never sent' {
+Test 'with some answered, some on the way and some not begun' {
     Add-Fault @{ match = '/backends/1/'; kind = 'latency'; ms = 0 }
     Add-Fault @{ kind = 'stall'; times = 100 }
     $told = Invoke-UntilCtrlC "$(Get-Input 10) | Reset-AzApiManagementBackendConnection" { [System.IO.File]::Exists($given) -and @(Get-Journal).Count -eq 4 } @{ AZAPIM_WINDOW = '3' }
-    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 3 sent without an answer, 6 never sent.'
+    Assert-Contains (Get-CancelledLine $told) 'Cancelled: 3 sent without an answer, 6 not done.'
 }
 
 Test 'while it waits for the throttle' {
@@ -56,7 +56,7 @@ Test 'while it waits for the throttle' {
         [System.IO.File]::Exists($given) -and @(Get-Journal).Where({ $_.status -eq 429 }).Count -gt 0
     }
     $line = Get-CancelledLine $told
-    Assert-True ($line -match 'Cancelled: (\d+) sent without an answer, (\d+) never sent\.') "the line has its form: $line"
+    Assert-True ($line -match 'Cancelled: (\d+) sent without an answer, (\d+) not done\.') "the line has its form: $line"
     $unanswered, $unsent = [int] $Matches[1], [int] $Matches[2]
     # The emulator may have answered what had not reached the cmdlet yet.
     $done = @(Get-Journal).Where({ $_.status -eq 202 }).Count
@@ -75,5 +75,5 @@ Test 'finally blocks around the call still run' {
     Add-Fault @{ kind = 'stall' }
     $told = Invoke-UntilCtrlC 'try { New-Backend 1 | Reset-AzApiManagementBackendConnection } finally { [Console]::WriteLine("cleaned up") }' { @(Get-Journal).Count -eq 1 }
     Assert-Contains $told.Output 'cleaned up'
-    Assert-Contains (Get-CancelledLine $told) '1 sent without an answer, 0 never sent'
+    Assert-Contains (Get-CancelledLine $told) '1 sent without an answer, 0 not done'
 }

@@ -60,7 +60,7 @@ function Stop-OnFatalError {
         Skip-Input $Run $Json['item']
         $target = if ($Run.Inputs.Count -gt 0) { $Run.Inputs.Peek() }
     }
-    $Run.IsToldByError = $null -ne $Json['item'] -or $Run.First + $Run.Inputs.Count -eq 1
+    $Run.IsToldByError = $Run.First + $Run.Inputs.Count -eq 1
     $Run.Cmdlet.ThrowTerminatingError((New-EngineErrorRecord $Json['error'] $target))
 }
 

@@ -35,7 +35,7 @@ class EngineRun : System.Collections.IEnumerator {
     # Az.Accounts' command for tokens where it is connected, and the context to use in place of the current one.
     [object] $GetToken
     [object] $DefaultProfile
-    # Set where the error that ended the run says what became of one of its items.
+    # Set where the error that ended the run is about its only item.
     [bool] $IsToldByError = $false
     [string] $Activity
     [long] $Started = [Environment]::TickCount64

@@ -69,16 +69,17 @@ function New-CompletedProgress {
 function Write-CancelWarning {
     param($Run, [hashtable] $Progress)
 
-    $unsent = $Progress['cancelledNotDone']
-    # The item that the ending error is about is not told twice.
-    $unanswered = $Progress['cancelled'] - $unsent - [int] $Run.IsToldByError
-    if ($unsent + $unanswered -le 0) {
+    if ($Progress['cancelled'] -le [int] $Run.IsToldByError) {
         return
     }
-    $text = "Cancelled: $unanswered sent without an answer, $unsent never sent."
+    $text = "Cancelled: $($Progress['cancelledUnknown']) sent without an answer, $($Progress['cancelledNotDone']) not done."
     $changed = $Progress['cancelledSettingsDone']
     if ($changed -gt 0) {
         $text += " The settings of $changed were changed without a reset."
+    }
+    $reset = $Progress['cancelledResetDone']
+    if ($reset -gt 0) {
+        $text += " $reset were reset and not read afterwards."
     }
     $first = $Progress['firstPending']
     if ($null -ne $first) {
