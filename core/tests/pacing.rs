@@ -675,8 +675,8 @@ fn an_empty_bucket_of_either_kind_is_soon_looked_at_again() {
     }
 }
 
-#[test]
-fn a_pace_that_is_not_used_does_not_grow() {
+/// A pacer that has just learned of a limit of five a second, and waits for a second.
+fn paced() -> (Pacer, Instant) {
     let mut now = Instant::now();
     let mut pacer = Pacer::new(Kind::Write, now);
     for _ in 0..50 {
@@ -687,6 +687,61 @@ fn a_pace_that_is_not_used_does_not_grow() {
     for permit in send_all(&mut pacer, now) {
         pacer.answered(permit, Remaining::default(), refused(Some(1)), now);
     }
+    (pacer, now)
+}
+
+#[test]
+fn refused_probes_leave_time_for_those_of_other_processes() {
+    let (mut pacer, mut now) = paced();
+    let mut latest = Duration::ZERO;
+    let refuse = |pacer: &mut Pacer, now: Instant| {
+        let permit = pacer.try_send(now).expect("its time has come");
+        pacer.answered(permit, Remaining::default(), refused(Some(10)), now);
+        let (until, _) = pacer.limited_until(now).expect("it waits");
+        until
+    };
+    for _ in 0..10 {
+        // What is left of the last pause, and of the pace.
+        now = pacer.limited_until(now).map_or(now, |(until, _)| until) + ms(5000);
+        let permit = pacer.try_send(now).expect("the probe");
+        pacer.answered(permit, Remaining::default(), Verdict::Accepted, now);
+        now += ms(5000);
+        let until = refuse(&mut pacer, now);
+        assert!(until - now <= ms(10_200), "{:?}", until - now);
+        now = until;
+        let until = refuse(&mut pacer, now);
+        latest = latest.max(until - now);
+        now = until;
+    }
+    assert!(latest > ms(10_250), "{latest:?}");
+}
+
+#[test]
+fn a_refusal_without_headers_is_of_the_bucket_that_was_seen_nearly_empty() {
+    for (left, is_short) in [(0, true), (2, true), (150, false)] {
+        let (mut pacer, mut now) = warm();
+        let permit = pacer.try_send(now).expect("nothing holds it back");
+        let remaining = Remaining {
+            principal: Some(left),
+            global: None,
+        };
+        pacer.answered(permit, remaining, Verdict::Accepted, now);
+        now = pacer.limited_until(now).map_or(now, |(until, _)| until);
+        let mut longest = Duration::ZERO;
+        for _ in 0..12 {
+            let permit = pacer.try_send(now).expect("a probe");
+            pacer.answered(permit, Remaining::default(), refused(None), now);
+            let (until, _) = pacer.limited_until(now).expect("it waits");
+            longest = longest.max(until - now);
+            now = until;
+        }
+        assert_eq!(longest <= ms(5200), is_short, "{left} left: {longest:?}");
+    }
+}
+
+#[test]
+fn a_pace_that_is_not_used_does_not_grow() {
+    let (mut pacer, now) = paced();
     let (mut now, _) = pacer.limited_until(now).expect("it waits");
     let before = pacer.rate().expect("a pace was learned");
     for _ in 0..20 {
