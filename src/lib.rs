@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod http_client;
 mod item;
 mod json;
+mod mask;
 #[allow(unsafe_code)]
 mod os;
 mod resource_id;

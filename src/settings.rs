@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::json::{self, Json, Text};
-use crate::trace::mask_secrets;
+use crate::mask::mask_secrets;
 
 /// Checked settings.
 #[derive(Default, Serialize)]
