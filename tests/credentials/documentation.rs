@@ -230,7 +230,8 @@ fn prepare(command: &mut Command, stage: &Stage, home: &Home) {
             command.env_remove(name);
         }
     }
-    let modules = std::env::join_paths([root().join("powershell"), home.path("modules")]).expect("paths can be joined");
+    let staged = xtask::stage::staged().unwrap_or_else(|error| panic!("the modules cannot be staged: {error:#}"));
+    let modules = std::env::join_paths([staged.modules.clone(), home.path("modules")]).expect("paths can be joined");
     command
         .envs(
             stage
