@@ -26,7 +26,7 @@ struct Down {
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     last_answer: Option<Instant>,
-    /// Connections that could not be made before the first answer.
+    /// Attempts before the first answer that ended without a connection, or with one that broke.
     first_attempts: u32,
     /// When the next of those may be tried.
     next_attempt: Option<Instant>,
@@ -60,8 +60,8 @@ impl Health {
         }
     }
 
-    /// A request of that item ended without an answer; `connected` says whether there was a connection.
-    pub fn unanswered(&mut self, item: u64, connected: bool, now: Instant) -> Change {
+    /// A request of that item ended without an answer; `in_time` says that it did not wait for one until its time ran out.
+    pub fn unanswered(&mut self, item: u64, in_time: bool, now: Instant) -> Change {
         if let Some(down) = &mut self.down {
             if down.probe == Some(item) {
                 down.probe = None;
@@ -70,7 +70,11 @@ impl Health {
             }
             return Change::None;
         }
-        if !connected && !self.was_reached() {
+        if in_time && !self.was_reached() {
+            // Requests that fail together are one attempt.
+            if self.next_attempt.is_some_and(|next| now < next) {
+                return Change::None;
+            }
             self.next_attempt = Some(now + FIRST_PROBE_PAUSE * 2u32.pow(self.first_attempts));
             self.first_attempts += 1;
             let spent = self.first_attempts >= MAX_FIRST_ATTEMPTS;

@@ -408,7 +408,7 @@ impl<T: Clone, R: Clone> Machine<T, R> {
     fn tell_health(&mut self, reply: &Reply, index: u64, now: Instant) -> bool {
         let change = match reply {
             Reply::Answer(_) => self.health.answered(now),
-            Reply::NoAnswer(why) => self.health.unanswered(index, *why != NoAnswer::NotConnected, now),
+            Reply::NoAnswer(why) => self.health.unanswered(index, *why != NoAnswer::TimedOut, now),
         };
         match change {
             Change::None => {}
