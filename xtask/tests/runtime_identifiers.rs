@@ -68,7 +68,7 @@ fn the_module_tells_musl_from_glibc() {
 #[test]
 fn the_module_knows_every_name_of_the_table() {
     let staged = stage::staged().unwrap().modules.join(stage::MAIN_MODULE);
-    let source = std::fs::read_to_string(staged.join("Private/NativeLibrary.ps1")).unwrap();
+    let source = std::fs::read_to_string(staged.join("Engine.ps1")).unwrap();
     for platform in platform::PLATFORMS {
         assert!(
             source.contains(&format!("native/{}", platform.library))
